@@ -1,0 +1,72 @@
+"""One clock for everything that waits, so that a test can move it.
+
+Time is the machine's plus an offset, or stands still when frozen. Whoever waits on the clock
+is woken when the moment comes, be it because time went by or because somebody moved it.
+"""
+
+import asyncio
+import heapq
+import itertools
+import time
+
+
+class Clock:
+    """The cloudlet's time, in milliseconds since 1970."""
+
+    def __init__(self, offset_ms: int = 0) -> None:
+        self.offset_ms = offset_ms
+        self.frozen_ms: int | None = None
+        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._tickets = itertools.count()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def now_ms(self) -> int:
+        """The moment it is now."""
+        return int(time.time() * 1000) + self.offset_ms if self.frozen_ms is None else self.frozen_ms
+
+    def advance(self, by_ms: int) -> None:
+        """Move ahead (or back) by ``by_ms``."""
+        if self.frozen_ms is None:
+            self.offset_ms += by_ms
+        else:
+            self.frozen_ms += by_ms
+        self._wake()
+
+    def set(self, to_ms: int) -> None:
+        """Make it ``to_ms`` now."""
+        self.advance(to_ms - self.now_ms())
+
+    def freeze(self) -> None:
+        """Stand still, until ``resume`` or somebody moves the hands."""
+        self.frozen_ms = self.now_ms()
+        self._wake()
+
+    def resume(self) -> None:
+        """Run on from the moment shown."""
+        if self.frozen_ms is not None:
+            self.offset_ms = self.frozen_ms - int(time.time() * 1000)
+            self.frozen_ms = None
+            self._wake()
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Wait for ``at_ms``."""
+        if at_ms <= self.now_ms():
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiters, (at_ms, next(self._tickets), future))
+        self._wake()
+        await future
+
+    def _wake(self) -> None:
+        """Wake everyone whose moment has come, and set the alarm for the next."""
+        now = self.now_ms()
+        while self._waiters and (self._waiters[0][0] <= now or self._waiters[0][2].done()):
+            future = heapq.heappop(self._waiters)[2]
+            if not future.done():
+                future.set_result(None)
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._waiters and self.frozen_ms is None:
+            delay_s = min((self._waiters[0][0] - now) / 1000 + 0.0005, 86_400)
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self._wake)

@@ -1,0 +1,1 @@
+"""How events travel: timers, deliveries with retry and dead letters, targets, sources."""

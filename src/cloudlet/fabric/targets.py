@@ -1,0 +1,55 @@
+"""Targets: how something is delivered to an ARN, whoever sends it.
+
+A service says once how it takes a delivery (``@sqs.target``); notifications, topics, rules, pipes,
+schedules and destinations all use that: N+M, never N×M. A delivery happens in the sender's own
+transaction. One that is refused becomes a row that is tried again, and at last goes to its dead-letter
+target: at least once, with the delivery's id for idempotence.
+"""
+
+import logging
+from typing import Any
+
+import msgspec
+
+from ..arn import Arn
+from ..errors import AwsError
+from ..identity import Principal, service_principal
+from ..kernel import Call
+
+log = logging.getLogger(__name__)
+
+
+class Delivery(msgspec.Struct):
+    """Something that is on its way to an ARN.
+
+    ``body`` is what the target gets, JSON for most. ``source`` is the sending service's name as in its
+    principal (``s3``), ``source_arn`` what in it sends; resource policies may ask for both.
+    ``parameters`` are the target's own (an SQS target knows ``MessageGroupId`` and ``MessageAttributes``).
+    """
+
+    id: str
+    body: bytes
+    source: str
+    source_arn: str = ""
+    source_account: str = ""
+    parameters: dict[str, Any] = {}
+
+    @property
+    def principal(self) -> Principal:
+        """The service on whose behalf the target acts."""
+        return service_principal(self.source, self.source_account)
+
+
+def deliver(call: Call, arn: str, delivery: Delivery) -> None:
+    """Hand ``delivery`` to the target ``arn`` in this transaction; an :class:`AwsError` if it is refused."""
+    target = Arn.parse(arn)
+    service = call.kernel.services.of_arn(target.service)
+    if not service.targets:
+        raise NotATarget(f"Nothing can be delivered to {arn}: {service.name} takes no deliveries here.")
+    there = call.elsewhere(account=target.account or call.account, region=target.region or call.region,
+                           service=service.name, principal=delivery.principal)
+    service.targets[0](there, arn, delivery)
+
+
+class NotATarget(AwsError):
+    """Nothing can be delivered there."""

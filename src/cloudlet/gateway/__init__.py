@@ -1,0 +1,1 @@
+"""The front door: sockets, which service a request is for, and the sites of visitors."""

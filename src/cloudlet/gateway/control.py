@@ -1,0 +1,80 @@
+"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, traces."""
+
+import msgspec
+
+from .. import __version__
+from ..clock import Clock
+from ..kernel import Kernel
+from ..wire.http import Request, Response
+
+_CLOCK = b"\x02\0\x02\0\x02clock\0"  # the key of the clock's offset: ("", "", "clock")
+
+
+class ClockCommand(msgspec.Struct, forbid_unknown_fields=True):
+    """What to do with the clock. ``advance`` is in seconds, ``set`` in seconds since 1970."""
+
+    advance: float | None = None
+    set: float | None = None
+    freeze: bool = False
+    resume: bool = False
+
+
+class _Hands(msgspec.Struct):
+    offset_ms: int
+    frozen_ms: int | None
+
+
+class Control:
+    """Answers requests about the cloudlet itself."""
+
+    def __init__(self, kernel: Kernel, clock: Clock) -> None:
+        self._kernel, self._clock = kernel, clock
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        match request.method, request.path.removeprefix("/_cloudlet/").rstrip("/"):
+            case "GET", "health":
+                return _json({"status": "running", "version": __version__,
+                              "services": list(self._kernel.services.names)})
+            case "GET", "clock":
+                return self._time()
+            case "POST", "clock":
+                return await self._move(request)
+            case "GET", "traces":
+                root = request.queries().get("trace", "")
+                return _json({"spans": [msgspec.to_builtins(span) for span in self._kernel.tracer.spans(root)]})
+        return _json({"message": f"There is no {request.method} {request.path} here."}, 404)
+
+    async def restore_clock(self) -> None:
+        """Let the clock go on from where it stood when the cloudlet last stopped."""
+        raw = await self._kernel.store.transact(lambda tx: tx.get(_CLOCK))
+        if raw:
+            hands = msgspec.msgpack.decode(raw, type=_Hands)
+            self._clock.offset_ms, self._clock.frozen_ms = hands.offset_ms, hands.frozen_ms
+
+    async def _move(self, request: Request) -> Response:
+        try:
+            command = msgspec.json.decode(await request.read(1 << 16) or b"", type=ClockCommand)
+        except msgspec.DecodeError as error:
+            return _json({"message": f'The clock takes {{"advance": seconds}}, {{"set": seconds}}, '
+                                     f'{{"freeze": true}} or {{"resume": true}}: {error}'}, 400)
+        clock = self._clock
+        if command.freeze:
+            clock.freeze()
+        if command.set is not None:
+            clock.set(round(command.set * 1000))
+        if command.advance is not None:
+            clock.advance(round(command.advance * 1000))
+        if command.resume:
+            clock.resume()
+        hands = msgspec.msgpack.encode(_Hands(clock.offset_ms, clock.frozen_ms))
+        await self._kernel.store.transact(lambda tx: tx.put(_CLOCK, hands))
+        return self._time()
+
+    def _time(self) -> Response:
+        return _json({"now": self._clock.now_ms() / 1000, "offset": self._clock.offset_ms / 1000,
+                      "frozen": self._clock.frozen_ms is not None})
+
+
+def _json(document: object, status: int = 200) -> Response:
+    return Response(status, {"content-type": "application/json"}, msgspec.json.encode(document))

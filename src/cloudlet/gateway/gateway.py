@@ -1,0 +1,108 @@
+"""From a request to its answer: who signed it, which service is it for, which operation?"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from ..errors import AccessDeniedException, AwsError, InternalFailure
+from ..identity import ANONYMOUS, Principal
+from ..identity.signature import Signed, claim_of
+from ..kernel import Kernel
+from ..telemetry import Trace
+from ..wire import awsjson, eventstream, protocols
+from ..wire.http import Request, Response
+from ..wire.model import OperationModel, ServiceModel
+from .authentication import Authenticator
+from .bodies import read_whole, unwrap
+from .cors import Cors
+from .routing import Router, with_bucket_in_path
+from .sites import Sites
+
+log = logging.getLogger(__name__)
+Control = Callable[[Request], Awaitable[Response]]
+_REGION = "us-east-1"
+
+
+class Gateway:
+    """Answers requests: the cloudlet's own, visitors' of sites, and clients' of AWS's API."""
+
+    def __init__(self, kernel: Kernel, control: Control) -> None:
+        self._kernel, self._control = kernel, control
+        self._router, self._sites = Router(kernel.services), Sites(kernel)
+        self._authenticator, self._cors = Authenticator(kernel), Cors()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request; whatever goes wrong becomes an answer too."""
+        try:
+            site = self._sites.find(request)
+            if site is not None:
+                return await site(request)
+            refusal = self._cors.refusal(request)
+            if refusal is not None:
+                return refusal
+            if request.path.startswith("/_cloudlet/"):
+                response = await self._control(request)
+            else:
+                response = await self._serve(request)
+            return self._cors.allow(request, response)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path, exc_info=error)
+            return Response(500, {"content-type": "application/json"}, b'{"message":"Internal Server Error"}')
+
+    async def _serve(self, request: Request) -> Response:
+        """AWS's API: parse, invoke, render."""
+        request_id = self._kernel.ids.uuid()
+        signed = claim_of(request)
+        model: ServiceModel | None = None
+        wire: protocols.Wire = awsjson
+        try:
+            name = self._router.service_of(request, signed)
+            model = self._kernel.services[name].model
+            wire = protocols.wire_of(request, model)
+            principal = await self._authenticator.principal_of(request, signed, name)
+            spec, params = await self._read(request, wire, model)
+            result = await self._kernel.invoke(
+                principal, name, spec.name, params, account=account_of(principal),
+                region=signed.region if signed and signed.region else _REGION,
+                trace=Trace.parse(request.headers.get("x-amzn-trace-id", "")), id=request_id)
+            response = wire.render(result, spec, request_id)
+            if spec.output and any(m.shape.eventstream for m in spec.output.shape.members.values()):
+                response = eventstream.render(result, spec, model.protocols[0], response)
+        except AwsError as error:
+            return self._refuse(error, model, wire, request, request_id)
+        return response
+
+    async def _read(self, request: Request, wire: protocols.Wire,
+                    model: ServiceModel) -> tuple[OperationModel, dict[str, object]]:
+        if model.name == "s3":
+            with_bucket_in_path(request)
+        await unwrap(request)
+        if model.protocols[0].startswith("rest"):
+            spec = protocols.operation_of(wire, request, model)
+            if not spec.streams_in:
+                await read_whole(request)
+        else:
+            await read_whole(request)
+            spec = protocols.operation_of(wire, request, model)
+        return spec, wire.parse(request, spec)
+
+    def _refuse(self, error: AwsError, model: ServiceModel | None, wire: protocols.Wire, request: Request,
+                request_id: str) -> Response:
+        if model is None:
+            body = awsjson.json.dumps({"__type": error.code, "message": str(error)}).encode()
+            return Response(error.status, {"content-type": "application/json", "x-amzn-errortype": error.code,
+                                           "x-amzn-requestid": request_id}, body)
+        try:
+            return wire.render_error(error, model, request_id)
+        except Exception:
+            log.exception("the error %s could not be rendered", error.code)
+            return wire.render_error(InternalFailure(), model, request_id)
+
+
+def account_of(principal: Principal) -> str:
+    """Where a principal's requests land; nobody's go to the default account."""
+    return "000000000000" if principal is ANONYMOUS else principal.account
+
+
+__all__ = ["AccessDeniedException", "Gateway", "Signed"]

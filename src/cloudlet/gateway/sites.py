@@ -1,0 +1,52 @@
+"""Sites: the HTTP of a service's visitors, such as an API, a function URL or a website.
+
+A visitor names the site in the host, ``NAME.execute-api.us-east-1.localhost:4566``, or, where such
+names do not resolve, in the path: ``/_site/execute-api/NAME/…``.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from ..identity import ANONYMOUS
+from ..kernel import Kernel
+from ..telemetry import Trace
+from ..wire.http import Request, Response
+
+PREFIX = "/_site/"
+Visit = Callable[[Request], Awaitable[Response]]
+
+
+class Sites:
+    """Finds whose visitor a request is."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._labels: dict[str, tuple[str, Callable[..., Awaitable[Response]]]] | None = None
+
+    def find(self, request: Request) -> Visit | None:
+        """What answers the visitor; None if the request is for the API."""
+        if request.path.startswith(PREFIX):
+            label, _, rest = request.path[len(PREFIX):].partition("/")
+            name, _, path = rest.partition("/")
+            visit = self._visit(label, name)
+            if visit:
+                request.path = "/" + path
+            return visit
+        parts = request.host.split(".")
+        if len(parts) < 3 or parts[-1].isdigit():
+            return None
+        return self._visit(parts[1], parts[0])
+
+    def _visit(self, label: str, name: str) -> Visit | None:
+        if self._labels is None:
+            self._labels = {label: (service.name, site) for service in self._kernel.services
+                            for label, site in service.sites.items()}
+        found = self._labels.get(label)
+        return partial(self._answer, found, name) if found else None
+
+    async def _answer(self, found: tuple[str, Callable[..., Awaitable[Response]]], name: str,
+                      request: Request) -> Response:
+        service, site = found
+        trace = Trace.parse(request.headers.get("x-amzn-trace-id", ""))
+        call = self._kernel.conversation(ANONYMOUS, service, trace=trace)
+        return await site(call, name, request)

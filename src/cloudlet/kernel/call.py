@@ -1,0 +1,133 @@
+"""The one argument every operation takes: what it may know, and all it may touch.
+
+A plain function is a transaction: it gets a :class:`Call` and happens wholly or not at all. An
+``async`` function is a :class:`Conversation`: it may wait, so it holds no transaction and opens
+short ones. Neither asks the machine for the time, for randomness or for its environment.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..arn import Arn
+from ..identity import Principal
+from ..ids import Ids
+from ..store import Transaction
+from ..telemetry import Trace
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+T = TypeVar("T")
+
+
+class Call:
+    """A request inside its transaction; also the scope that tables, logs and agendas take."""
+
+    __slots__ = ("account", "id", "kernel", "now_ms", "principal", "region", "service", "trace", "tx")
+
+    def __init__(self, kernel: "Kernel", tx: Transaction, principal: Principal, service: str, account: str,
+                 region: str, id: str, now_ms: int, trace: Trace) -> None:
+        self.kernel, self.tx, self.principal, self.service = kernel, tx, principal, service
+        self.account, self.region, self.id, self.now_ms, self.trace = account, region, id, now_ms, trace
+
+    @property
+    def ids(self) -> Ids:
+        """Where new identifiers come from."""
+        return self.kernel.ids
+
+    def arn(self, resource: str, service: str = "") -> str:
+        """The ARN of ``resource`` in the account and region of this call."""
+        return str(Arn(service or self.service, self.region, self.account, resource))
+
+    def use(self, kind: type[T]) -> T:
+        """The object of that class which the program was composed with, such as the blobs."""
+        return self.kernel.use(kind)
+
+    def invoke(self, service: str, operation: str, *, as_principal: Principal | None = None,
+               account: str = "", region: str = "", **params: Any) -> dict[str, Any]:
+        """Another operation in this same transaction (a ``def`` one), with AWS's own parameters."""
+        return self.kernel.nested(self, service, operation, params, as_principal or self.principal,
+                                  account or self.account, region or self.region)
+
+    def elsewhere(self, *, account: str = "", region: str = "", service: str = "",
+                  principal: Principal | None = None) -> "Call":
+        """The same transaction, seen from another account, region or service."""
+        return Call(self.kernel, self.tx, principal or self.principal, service or self.service,
+                    account or self.account, region or self.region, self.id, self.now_ms, self.trace)
+
+
+class Conversation:
+    """A request that may wait. Decide in short transactions, and wait outside them."""
+
+    __slots__ = ("account", "id", "kernel", "principal", "region", "service", "trace")
+
+    def __init__(self, kernel: "Kernel", principal: Principal, service: str, account: str, region: str,
+                 id: str, trace: Trace) -> None:
+        self.kernel, self.principal, self.service = kernel, principal, service
+        self.account, self.region, self.id, self.trace = account, region, id, trace
+
+    @property
+    def now_ms(self) -> int:
+        """The moment it is now; it moves while one waits."""
+        return self.kernel.clock.now_ms()
+
+    @property
+    def ids(self) -> Ids:
+        """Where new identifiers come from."""
+        return self.kernel.ids
+
+    def arn(self, resource: str, service: str = "") -> str:
+        """The ARN of ``resource`` in the account and region of this call."""
+        return str(Arn(service or self.service, self.region, self.account, resource))
+
+    def use(self, kind: type[T]) -> T:
+        """The object of that class which the program was composed with, such as the blobs."""
+        return self.kernel.use(kind)
+
+    async def transact(self, work: Callable[[Call], T]) -> T:
+        """Run ``work`` in a transaction and give its result once it is durable."""
+        kernel, now_ms = self.kernel, self.now_ms
+        return await kernel.store.transact(lambda tx: work(Call(
+            kernel, tx, self.principal, self.service, self.account, self.region, self.id, now_ms, self.trace)))
+
+    async def invoke(self, service: str, operation: str, *, as_principal: Principal | None = None,
+                     account: str = "", region: str = "", **params: Any) -> dict[str, Any]:
+        """Another operation, with AWS's own parameters."""
+        return await self.kernel.invoke(
+            as_principal or self.principal, service, operation, params, account=account or self.account,
+            region=region or self.region, trace=self.trace)
+
+    def elsewhere(self, *, account: str = "", region: str = "", service: str = "",
+                  principal: Principal | None = None) -> "Conversation":
+        """The same request, seen from another account, region or service."""
+        return Conversation(self.kernel, principal or self.principal, service or self.service,
+                            account or self.account, region or self.region, self.id, self.trace)
+
+    async def until(self, attempt: Callable[[Call], T | None], *bells: str, deadline_ms: int,
+                    next_ms: Callable[[Call], int | None] | None = None) -> T | None:
+        """Try ``attempt`` in a transaction until it gives something, or ``deadline_ms`` passes: then None.
+
+        It is tried again when one of ``bells`` rings, and when the moment comes that ``next_ms`` names.
+        """
+        ear = self.kernel.store.listen(*bells)
+        try:
+            while True:
+                found, due = await self.transact(
+                    lambda call: (found := attempt(call), next_ms(call) if next_ms and found is None else None))
+                if found is not None or self.now_ms >= deadline_ms:
+                    return found
+                wake_ms = deadline_ms if due is None else min(due, deadline_ms)
+                await first_of(ear.wait(), self.kernel.clock.sleep_until(wake_ms))
+        finally:
+            ear.close()
+
+
+async def first_of(*waits: Any) -> None:
+    """Until the first of ``waits`` is over; the others are given up."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,5 @@
+"""The SQS service."""
+
+from ...kernel import Service
+
+sqs = Service("sqs")

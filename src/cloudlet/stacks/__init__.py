@@ -1,0 +1,1 @@
+"""CloudFormation's engine: template, graph, plan, execution."""

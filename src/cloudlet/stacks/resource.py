@@ -1,0 +1,66 @@
+"""What a CloudFormation resource type is to a service.
+
+A type is a struct of its properties with three verbs. Its fields say which properties are honoured:
+one that is not among them fails the deployment by name and line, before anything is created.
+
+    @sqs.resource("AWS::SQS::Queue")
+    class Queue(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+        REPLACED_BY: ClassVar = frozenset({"QueueName", "FifoQueue"})
+        queue_name: str | None = None
+        ...
+        async def create(self, call: Conversation, this: This) -> Physical: ...
+        async def update(self, call: Conversation, this: This, old: "Queue") -> Physical: ...
+        async def delete(self, call: Conversation, this: This) -> None: ...
+
+The verbs speak to the service through its own operations (``call.invoke``). ``delete`` succeeds if the
+thing is gone already. Values arrive with intrinsic functions resolved, and are converted leniently, as
+CloudFormation does: "30" is a number where one is wanted.
+"""
+
+from typing import Any, ClassVar, Protocol, Self
+
+import msgspec
+
+from ..ids import Ids
+from ..kernel import Conversation
+
+_SUFFIX = 12
+
+
+class This(msgspec.Struct):
+    """The resource's place in its stack."""
+
+    logical_id: str
+    stack_name: str
+    stack_id: str
+    physical_id: str = ""  # empty until it is created
+    attributes: dict[str, Any] = {}  # as the last ``create`` or ``update`` gave them
+    tags: dict[str, str] = {}  # of the stack; the resource adds its own
+
+    def name(self, ids: Ids, longest: int = 64, *, lower: bool = False) -> str:
+        """A physical name in CloudFormation's way: stack, logical id and something random."""
+        suffix = ids.text(_SUFFIX, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+        room = longest - len(suffix) - 2
+        stack, own = self.stack_name, self.logical_id
+        if len(stack) + len(own) > room:
+            own = own[: max(room // 2, room - len(stack))]
+            stack = stack[: room - len(own)]
+        name = f"{stack}-{own}-{suffix}"
+        return name.lower() if lower else name
+
+
+class Physical(msgspec.Struct):
+    """What came of it: what ``Ref`` gives, and what ``Fn::GetAtt`` gives by attribute."""
+
+    id: str
+    attributes: dict[str, Any] = {}
+
+
+class ResourceType(Protocol):
+    """The properties of a resource, and what can be done with them."""
+
+    REPLACED_BY: ClassVar[frozenset[str]]  # properties whose change makes a new resource
+
+    async def create(self, call: Conversation, this: This) -> Physical: ...
+    async def update(self, call: Conversation, this: This, old: Self) -> Physical: ...
+    async def delete(self, call: Conversation, this: This) -> None: ...

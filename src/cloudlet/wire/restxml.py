@@ -1,0 +1,62 @@
+"""REST-XML: S3, Route 53 and CloudFront."""
+
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+from ..errors import AwsError
+from . import rest, xml
+from .http import Request, Response
+from .model import OperationModel, ServiceModel
+from .shapes import Member
+
+operation_name = rest.operation_name
+
+
+def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
+    """The parameters of the operation, as botocore's callers write them."""
+    return rest.parse(request, spec, lambda body, member: xml.read(xml.load(body), member))
+
+
+def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Response:
+    """The answer to a call that succeeded."""
+    dialect = spec.service.dialect
+
+    def body(value: Any, member: Member) -> bytes:
+        name = dialect.roots.get(spec.name) or member.named or member.shape.spec.get("locationName")
+        root = Element(name or (f"{spec.name}Result" if member is spec.output else member.shape.name))
+        space = (member.namespace or {}).get("uri") or dialect.namespace
+        if space:
+            root.set("xmlns", space)
+        if spec.name in dialect.unwrapped:
+            root.text = next((str(item) for item in value.values() if item), None)
+        elif member.shape.item:
+            item = member.shape.item
+            for each in value:
+                xml.write(root, item.named or "member", each, item)
+        else:
+            xml.write_members(root, value, member.shape, member)
+        return xml.dump(root)
+
+    response = rest.bind(result, spec, body, "application/xml")
+    response.headers[dialect.request_id_header] = request_id
+    return response
+
+
+def render_error(error: AwsError, model: ServiceModel, request_id: str) -> Response:
+    """The answer to a call that failed."""
+    spec = model.error(error.code, error.status)
+    fault = Element("Error")
+    texts = [("Code", spec.code), ("Message", str(error))]
+    if not model.dialect.bare_errors:
+        texts.insert(0, ("Type", "Sender" if spec.status < 500 else "Receiver"))
+    texts += [(name, str(value)) for name, value in error.members.items() if value is not None]
+    for name, text in texts:
+        SubElement(fault, name).text = xml.speakable(text)
+    if model.dialect.bare_errors:
+        root = fault
+    else:
+        root = Element("ErrorResponse", xmlns=model.dialect.namespace)
+        root.append(fault)
+    SubElement(root, "RequestId").text = request_id
+    headers: dict[str, str | list[str]] = {"content-type": "application/xml", model.dialect.request_id_header: request_id}
+    return Response(spec.status, headers, xml.dump(root))

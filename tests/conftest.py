@@ -1,0 +1,91 @@
+"""A real cloudlet for every test that asks for one, and real clients to talk to it."""
+
+import asyncio
+import json
+import threading
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+import uvloop
+from botocore.config import Config
+
+from cloudlet.app import Cloudlet, Options
+
+_QUICK = Config(retries={"max_attempts": 0}, read_timeout=30, s3={"addressing_style": "path"})
+
+
+class Running:
+    """A cloudlet in a thread of its own, on a free port."""
+
+    def __init__(self, data: Path | None = None, **options) -> None:
+        self.options = Options(data=data, port=0, **options)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._main()), name="cloudlet")
+        self._thread.start()
+        self._ready.wait()
+        if self._failure:
+            raise self._failure
+
+    async def _main(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            self.cloudlet = Cloudlet(self.options)
+            await self.cloudlet.start()
+        except BaseException as error:
+            self._failure = error
+            self._ready.set()
+            return
+        self.port = self.cloudlet.port
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._ready.set()
+        await self._stop.wait()
+        await self.cloudlet.stop()
+
+    def client(self, service: str, *, region: str = "us-east-1", key: str = "test", secret: str = "test",
+               token: str | None = None, config: Config | None = None):
+        """A boto3 client for this cloudlet."""
+        return boto3.client(service, endpoint_url=self.url, region_name=region, aws_access_key_id=key,
+                            aws_secret_access_key=secret, aws_session_token=token,
+                            config=_QUICK.merge(config) if config else _QUICK)
+
+    def control(self, path: str, body: dict | None = None) -> dict:
+        """The cloudlet's own API."""
+        data = json.dumps(body).encode() if body is not None else None
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/_cloudlet/{path}", data=data)) as answer:
+            return json.load(answer)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock ahead."""
+        self.control("clock", {"advance": seconds})
+
+    def stop(self) -> None:
+        """Shut down gracefully."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def cloudlet(tmp_path_factory):
+    """A cloudlet that the tests of one module share; each test uses names of its own."""
+    running = Running(tmp_path_factory.mktemp("data"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A cloudlet of the test's own, for tests that move the clock or restart."""
+    started = []
+
+    def start(**options):
+        running = Running(tmp_path / "data", **options)
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        if running._thread.is_alive():
+            running.stop()
