@@ -1,0 +1,182 @@
+"""Control groups: the memory a worker may use, and its share of the processors.
+
+A worker whose own memory passes its function's is killed. What it keeps in ``/tmp`` and what the kernel
+caches for it lie in the same group but are not the function's memory on AWS. So the kernel's hard limit
+leaves room for them, and an alarm at the function's size asks each time whose memory it is.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_FULL_CPU_MB = 1769  # of memory come with one whole processor, says AWS
+_PROCESSES = 1024  # and threads, as inside Lambda
+_IN_MODIFY, _IN_NONBLOCK = 2, 0o4000
+_STEP = 4 << 20  # bytes by which the alarm is moved at least: it rings less often, and is at most so much late
+_SPARE_MB = 16  # above memory and /tmp: what a worker gets before the kernel itself ends it
+
+
+class Group:
+    """The control group of one worker."""
+
+    def __init__(self, folders: dict[str, Path], memory_mb: int, tmp_mb: int) -> None:
+        self._folders, self._memory, self._tmp = folders, memory_mb << 20, tmp_mb << 20
+        self.out_of_memory = False
+        self._alarm = -1
+        self._kill: Callable[[], None] = lambda: None
+
+    @property
+    def paths(self) -> list[str]:
+        """The folders a process must join."""
+        return [str(folder) for folder in dict.fromkeys(self._folders.values())]
+
+    def watch(self, kill: Callable[[], None]) -> None:
+        """Call ``kill`` when the worker needs more memory than it may use."""
+        self._kill = kill
+        folder = self._folders.get("memory")
+        if folder is None:
+            return
+        if (folder / "memory.usage_in_bytes").exists():
+            self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        else:
+            self._alarm = _watch_file(folder / "memory.events")
+        self._arm(folder, self._memory)
+        asyncio.get_running_loop().add_reader(self._alarm, self._look)
+
+    def killed(self) -> bool:
+        """Whether the worker, or the kernel at the hard limit, was ended for its memory."""
+        folder = self._folders.get("memory")
+        if self.out_of_memory or folder is None:
+            return self.out_of_memory
+        name = "memory.oom_control" if (folder / "memory.oom_control").exists() else "memory.events"
+        with contextlib.suppress(OSError):
+            return any(line.startswith("oom_kill ") and line != "oom_kill 0"
+                       for line in (folder / name).read_text().splitlines())
+        return False
+
+    def close(self) -> None:
+        """The worker has ended: take the group away."""
+        if self._alarm >= 0:
+            asyncio.get_running_loop().remove_reader(self._alarm)
+            os.close(self._alarm)
+            self._alarm = -1
+        for folder in dict.fromkeys(self._folders.values()):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _look(self) -> None:
+        """The group has grown past the alarm: set it higher by what isn't the function's, or end the worker."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._alarm, 4096)
+        folder = self._folders["memory"]
+        try:
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            own = int(stat.get("total_rss", stat.get("anon", 0)))
+            rest = int(stat.get("total_cache", stat.get("file", 0)))
+            if own <= self._memory:
+                self._arm(folder, self._memory + rest + _STEP)
+                return
+        except OSError:
+            return  # the worker has ended meanwhile
+        self.out_of_memory = True
+        self._kill()
+
+    def _arm(self, folder: Path, at: int) -> None:
+        """Let the kernel tell when the group uses ``at`` bytes."""
+        if (folder / "memory.high").exists():
+            (folder / "memory.high").write_text(str(at))
+            return
+        usage = os.open(folder / "memory.usage_in_bytes", os.O_RDONLY)
+        try:
+            (folder / "cgroup.event_control").write_text(f"{self._alarm} {usage} {at}")
+        finally:
+            os.close(usage)
+
+
+class Groups:
+    """Makes groups below one of the cloudlet's own."""
+
+    def __init__(self) -> None:
+        self._homes = _homes()
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """What can be limited here: ``memory``, ``pids``, ``cpu``."""
+        return frozenset(self._homes)
+
+    def create(self, name: str, memory_mb: int, tmp_mb: int) -> Group:
+        """A group for one worker."""
+        folders = {}
+        for control, home in self._homes.items():
+            folder = home / name
+            folder.mkdir(parents=True, exist_ok=True)
+            folders[control] = folder
+            for file, value in _limits(folder, control, memory_mb, tmp_mb).items():
+                (folder / file).write_text(str(value))
+        return Group(folders, memory_mb, tmp_mb)
+
+    def close(self) -> None:
+        """Take the cloudlet's own group away."""
+        for home in dict.fromkeys(self._homes.values()):
+            with contextlib.suppress(OSError):
+                home.rmdir()
+
+
+def _limits(folder: Path, control: str, memory_mb: int, tmp_mb: int) -> dict[str, int]:
+    version1 = not (folder / "cgroup.controllers").exists()
+    match control:
+        case "memory" if version1:
+            return {"memory.limit_in_bytes": (memory_mb + tmp_mb + _SPARE_MB) << 20}
+        case "memory":
+            return {"memory.max": (memory_mb + tmp_mb + _SPARE_MB) << 20, "memory.swap.max": 0}
+        case "pids":
+            return {"pids.max": _PROCESSES}
+    if version1:
+        return {"cpu.shares": max(2, 1024 * memory_mb // _FULL_CPU_MB)}
+    return {"cpu.weight": max(1, min(10_000, 100 * memory_mb // _FULL_CPU_MB))}
+
+
+@cache
+def _homes() -> dict[str, Path]:
+    """Where groups can be made, by what they limit."""
+    homes = {}
+    own = {}
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controls, path = line.split(":", 2)
+        for control in controls.split(","):
+            own[control] = path
+    for control in ("memory", "pids", "cpu"):
+        if control in own and (_ROOT / control).is_dir():
+            home = _ROOT / control / own[control].lstrip("/") / f"cloudlet-{os.getpid()}"
+        elif "" in own:
+            home = _ROOT / own[""].lstrip("/") / f"cloudlet-{os.getpid()}"
+        else:
+            continue
+        if _usable(home, control):
+            homes[control] = home
+    return homes
+
+
+def _usable(home: Path, control: str) -> bool:
+    try:
+        home.mkdir(exist_ok=True)
+        if (home / "cgroup.controllers").exists():
+            (home / "cgroup.subtree_control").write_text(f"+{control}")
+    except OSError:
+        with contextlib.suppress(OSError):
+            home.rmdir()
+        return False
+    return True
+
+
+def _watch_file(path: Path) -> int:
+    """A descriptor that can be read when the file changes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle: int = libc.inotify_init1(_IN_NONBLOCK)
+    libc.inotify_add_watch(handle, str(path).encode(), _IN_MODIFY)
+    return handle

@@ -1,0 +1,224 @@
+// A Node.js worker: load the handler, then answer one event after another.
+// Frames are as python_worker.py describes them. Source of the contract with handlers:
+// https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html
+
+import { createRequire } from 'node:module';
+import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
+import { format } from 'node:util';
+
+const begun = performance.now();
+const channel = new Socket({ fd: Number(process.env._CLOUDLET_CHANNEL), readable: true, writable: true });
+delete process.env._CLOUDLET_CHANNEL;
+delete process.env._CLOUDLET_PATH;
+const json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+const LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
+const least = LEVELS[(process.env.AWS_LAMBDA_LOG_LEVEL || 'info').toLowerCase()] ?? 30;
+let requestId;
+
+function send(kind, ...parts) {
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(size);
+  head.writeUInt8(kind.charCodeAt(0), 4);
+  channel.write(Buffer.concat([head, ...parts]));
+}
+
+function say(text) {
+  let rest = Buffer.from(text);
+  while (rest.length) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+function patchConsole() {
+  const entry = (level, args) => {
+    const now = new Date().toISOString();
+    if (!json) return `${now}\t${requestId ?? 'undefined'}\t${level}\t${format(...args)}`.replaceAll('\n', '\r');
+    const error = args.find((arg) => arg instanceof Error);
+    const message = args.length === 1 && typeof args[0] === 'object' && !error ? args[0] : format(...args);
+    return JSON.stringify({ timestamp: now, level, requestId, message,
+      ...(error && { errorType: error.name, errorMessage: error.message, stackTrace: (error.stack ?? '').split('\n') }) });
+  };
+  for (const [method, level] of Object.entries({ log: 'INFO', info: 'INFO', warn: 'WARN', error: 'ERROR',
+    debug: 'DEBUG', trace: 'TRACE' })) {
+    console[method] = (...args) => {
+      if (json && LEVELS[level.toLowerCase()] < least) return;
+      say(entry(level, args) + '\n');
+    };
+  }
+}
+
+class HandlerNotFound extends Error {}
+class ImportModuleError extends Error {}
+class UserCodeSyntaxError extends Error {}
+const RUNTIME_ERRORS = { HandlerNotFound: 'Runtime.HandlerNotFound', ImportModuleError: 'Runtime.ImportModuleError',
+  UserCodeSyntaxError: 'Runtime.UserCodeSyntaxError' };
+
+// The function that "folder/module.export" names.
+async function load(name) {
+  const root = process.env.LAMBDA_TASK_ROOT;
+  const dot = name.lastIndexOf('.', name.length);
+  const slash = name.lastIndexOf('/');
+  const first = name.indexOf('.', slash + 1);
+  if (dot <= slash) throw new HandlerNotFound(`Bad handler ${name}`);
+  const base = join(root, name.slice(0, first));
+  const path = name.slice(first + 1).split('.');
+  const file = ['', '.js', '.mjs', '.cjs'].map((suffix) => base + suffix).find((candidate) => existsSync(candidate));
+  if (!file) {
+    throw new ImportModuleError(`Error: Cannot find module '${name.slice(0, first)}'\nRequire stack:\n- /var/runtime/index.mjs`);
+  }
+  let module;
+  try {
+    module = file.endsWith('.cjs') || (!file.endsWith('.mjs') && !isModule(root, file))
+      ? createRequire(join(root, 'index.js'))(file) : await import(pathToFileURL(file).href);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UserCodeSyntaxError(`${error.name}: ${error.message}`);
+    if (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND') throw new ImportModuleError(`Error: ${error.message}`);
+    throw error;
+  }
+  const walk = (start) => path.reduce((found, step) => found?.[step], start);
+  const found = walk(module) ?? walk(module.default);
+  if (typeof found !== 'function') throw new HandlerNotFound(`${name} is undefined or not exported`);
+  return found;
+}
+
+function isModule(root, file) {
+  for (let folder = join(file, '..'); folder.startsWith(root); folder = join(folder, '..')) {
+    const manifest = join(folder, 'package.json');
+    if (existsSync(manifest)) return JSON.parse(readFileSync(manifest, 'utf8')).type === 'module';
+    if (folder === root) break;
+  }
+  return false;
+}
+
+function describe(error) {
+  const real = error instanceof Error;
+  const kind = real ? RUNTIME_ERRORS[error.constructor.name] ?? error.name : typeof error;
+  return { errorType: kind, errorMessage: real ? error.message : String(error),
+    trace: real ? (error.stack ?? '').split('\n') : [] };
+}
+
+function memory() {
+  const kb = Buffer.alloc(8);
+  kb.writeBigUInt64BE(BigInt(process.resourceUsage().maxRSS));
+  return kb;
+}
+
+function fail(error) {
+  const told = describe(error);
+  const entry = { errorType: told.errorType, errorMessage: told.errorMessage, stack: told.trace };
+  console.error('Invoke Error ', JSON.stringify(entry));
+  send('E', memory(), Buffer.from(JSON.stringify(told)));
+}
+
+function succeed(result) {
+  let text;
+  try {
+    text = JSON.stringify(result === undefined ? null : result) ?? 'null';
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  send('A', memory(), Buffer.from(text));
+}
+
+function contextOf(head, finish) {
+  const env = process.env;
+  return {
+    awsRequestId: head.request_id, invokedFunctionArn: head.arn, functionName: env.AWS_LAMBDA_FUNCTION_NAME,
+    functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION, memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME, logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
+    clientContext: head.client_context ?? undefined, identity: undefined, callbackWaitsForEmptyEventLoop: true,
+    getRemainingTimeInMillis: () => Math.max(head.deadline_ms - Date.now(), 0),
+    done: (error, result) => finish(error, result), fail: (error) => finish(error ?? new Error('handled')),
+    succeed: (result) => finish(null, result),
+  };
+}
+
+function run(handler, body) {
+  const size = body.readUInt32BE(0);
+  const head = JSON.parse(body.subarray(4, 4 + size).toString());
+  requestId = head.request_id;
+  process.env._X_AMZN_TRACE_ID = head.trace;
+  let over = false;
+  const end = (error, result) => {
+    if (over) return;
+    over = true;
+    process.removeListener('beforeExit', idle);
+    if (error !== null && error !== undefined) fail(error); else succeed(result);
+  };
+  let callbackResult;
+  let called = false;
+  const context = contextOf(head, end);
+  const callback = (error, result) => {
+    if (error || context.callbackWaitsForEmptyEventLoop === false) { end(error, result); return; }
+    called = true;
+    callbackResult = result;
+    // AWS waits until the event loop is empty; the channel is unreferenced meanwhile so that it can be
+    channel.unref();
+  };
+  const idle = () => { channel.ref(); end(null, called ? callbackResult : null); };
+  process.on('beforeExit', idle);
+  try {
+    const event = JSON.parse(body.subarray(4 + size).toString() || '{}');
+    const result = handler(event, context, callback);
+    if (result && typeof result.then === 'function') {
+      result.then((value) => end(null, value), (error) => end(error ?? new Error('undefined')));
+    } else if (handler.length < 3 && !called) {
+      channel.unref(); // neither a promise nor a callback: the answer is null once nothing is left to do
+    }
+  } catch (error) {
+    end(error);
+  }
+}
+
+patchConsole();
+// the JavaScript SDK v2 knows no AWS_ENDPOINT_URL
+if (process.env.AWS_ENDPOINT_URL) {
+  const require = createRequire(join(process.env.LAMBDA_TASK_ROOT, 'index.js'));
+  try {
+    require('aws-sdk').config.update({ endpoint: process.env.AWS_ENDPOINT_URL, s3ForcePathStyle: true });
+  } catch { /* the function does not use it */ }
+}
+process.on('uncaughtException', (error) => {
+  console.error('Uncaught Exception ', JSON.stringify(describe(error)));
+  send('E', memory(), Buffer.from(JSON.stringify(describe(error))));
+  channel.end(() => process.exit(129));
+});
+process.on('unhandledRejection', (reason) => {
+  const told = { errorType: 'Runtime.UnhandledPromiseRejection', errorMessage: String(reason), trace: [] };
+  console.error('Unhandled Promise Rejection ', JSON.stringify(told));
+  send('E', memory(), Buffer.from(JSON.stringify(told)));
+  channel.end(() => process.exit(128));
+});
+
+let handler;
+try {
+  handler = await load(process.env._HANDLER);
+  send('R', Buffer.from(JSON.stringify({ ms: performance.now() - begun })));
+} catch (error) {
+  const told = describe(error);
+  console.error('Uncaught Exception ', JSON.stringify(told));
+  send('F', Buffer.from(JSON.stringify(told)));
+}
+
+let pending = Buffer.alloc(0);
+channel.on('data', (data) => {
+  pending = pending.length ? Buffer.concat([pending, data]) : data;
+  while (pending.length >= 5) {
+    const size = pending.readUInt32BE(0);
+    if (pending.length < 5 + size) return;
+    const body = pending.subarray(5, 5 + size);
+    pending = pending.subarray(5 + size);
+    run(handler, body);
+  }
+});
+channel.on('end', () => process.exit(0));

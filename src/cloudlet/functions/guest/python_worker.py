@@ -1,0 +1,287 @@
+"""A Python worker: load the handler, then answer one event after another.
+
+Frames are a length of four bytes, a letter and a body. In comes ``I`` (a JSON head of four-byte length,
+then the event). Out go ``R`` (ready; the milliseconds and memory it took), ``L`` (a log entry), ``A``
+(an answer: memory in KB, then JSON), ``E`` (an error, likewise).
+"""
+
+import json
+import logging
+import os
+import resource
+import socket
+import struct
+import sys
+import time
+import traceback
+
+_HEAD = struct.Struct(">IB")
+
+
+class Channel:
+    """The conversation with the pool."""
+
+    def __init__(self, handle: int) -> None:
+        self._socket = socket.socket(fileno=handle)
+        self._socket.setblocking(True)
+        self._file = self._socket.makefile("rb", buffering=1 << 16)
+
+    def read(self) -> "tuple[str, bytes] | None":
+        """The next frame; None when the pool has hung up."""
+        head = self._file.read(5)
+        if len(head) < 5:
+            return None
+        size, kind = _HEAD.unpack(head)
+        return chr(kind), self._file.read(size)
+
+    def write(self, kind: str, body: bytes) -> None:
+        """Send a frame."""
+        self._socket.sendall(_HEAD.pack(len(body), ord(kind)) + body)
+
+
+class Context:
+    """The second argument of a handler. Source: docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
+
+    def __init__(self, head: dict) -> None:
+        environment = os.environ
+        self.aws_request_id = head["request_id"]
+        self.invoked_function_arn = head["arn"]
+        self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.identity = Identity(head.get("identity"))
+        self.client_context = ClientContext(head["client_context"]) if head.get("client_context") else None
+        self.tenant_id = None
+        self._deadline_s = head["deadline_ms"] / 1000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long until the function is stopped."""
+        return max(int((self._deadline_s - time.time()) * 1000), 0)
+
+    def log(self, message: object) -> None:
+        """Write to the log."""
+        sys.stdout.write(str(message))
+
+    def __repr__(self) -> str:
+        return f"LambdaContext([aws_request_id={self.aws_request_id},function_name={self.function_name}])"
+
+
+class Identity:
+    """Who called, through Amazon Cognito."""
+
+    def __init__(self, told: "dict | None") -> None:
+        self.cognito_identity_id = (told or {}).get("cognitoIdentityId")
+        self.cognito_identity_pool_id = (told or {}).get("cognitoIdentityPoolId")
+
+
+class ClientContext:
+    """What a mobile client tells of itself."""
+
+    def __init__(self, told: dict) -> None:
+        self.custom, self.env = told.get("custom"), told.get("env")
+        self.client = type("Client", (), told["client"])() if told.get("client") else None
+
+
+class LogFormatter(logging.Formatter):
+    """``[INFO]\\t2026-01-02T03:04:05.678Z\\trequest id\\tmessage``, as Lambda formats."""
+
+    converter = time.gmtime
+    request_id = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        text = f"[{record.levelname}]\t{stamp}.{int(record.msecs):03d}Z\t{self.request_id}\t{record.getMessage()}\n"
+        if record.exc_info:
+            text += self.formatException(record.exc_info) + "\n"
+        return text
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a record, as ``LogFormat: JSON`` asks."""
+
+    request_id = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+        entry = {"timestamp": stamp, "level": record.levelname, "message": record.getMessage(),
+                 "logger": record.name, "requestId": self.request_id}
+        if record.exc_info and record.exc_info[0]:
+            entry |= {"errorType": record.exc_info[0].__name__, "errorMessage": str(record.exc_info[1]),
+                      "stackTrace": self.formatException(record.exc_info).splitlines()}
+        return json.dumps(entry, default=str) + "\n"
+
+
+class LogHandler(logging.Handler):
+    """Sends each record as one log entry, however many lines it has."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._channel.write("L", self.format(record).rstrip("\n").encode("utf-8", "replace"))
+        except Exception:
+            self.handleError(record)
+
+
+class LineWriter:
+    """``sys.stdout`` and ``sys.stderr``: every line leaves at once, so that none is lost in a crash."""
+
+    encoding, errors, newlines, closed, mode, name = "utf-8", "replace", None, False, "w", "<stdout>"
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self.buffer = open(handle, "wb", buffering=0, closefd=False)
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        rest = text.encode("utf-8", "replace")
+        while rest:
+            rest = rest[os.write(self._handle, rest):]
+        return len(text)
+
+    def writelines(self, lines: "list[str]") -> None:
+        """Write several."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def fileno(self) -> int:
+        """The file descriptor."""
+        return self._handle
+
+    def isatty(self) -> bool:
+        """No terminal here."""
+        return False
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def readable(self) -> bool:
+        """Never."""
+        return False
+
+
+def main(handle: int) -> None:
+    """Serve events until the pool hangs up."""
+    channel = Channel(handle)
+    sys.stdout, sys.stderr = LineWriter(1), LineWriter(2)
+    formatter = JsonFormatter() if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON" else LogFormatter()
+    handler = LogHandler(channel)
+    handler.setFormatter(formatter)
+    logging.root.handlers = [handler]
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        logging.root.setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL") or "INFO")
+    begun = time.perf_counter()
+    for folder in reversed(os.environ.get("_CLOUDLET_PATH", "").split(":")):
+        if folder:
+            sys.path.insert(0, folder)
+    os.environ.pop("_CLOUDLET_PATH", None)
+    try:
+        function = load(os.environ["_HANDLER"])
+    except BaseException as error:
+        channel.write("F", report(error, ""))
+        return
+    channel.write("R", json.dumps({"ms": (time.perf_counter() - begun) * 1000, "kb": peak_kb()}).encode())
+    while (frame := channel.read()) is not None:
+        answer(channel, function, frame[1], formatter)
+
+
+def load(name: str) -> object:
+    """The function that ``package/module.function`` names, with Lambda's own errors."""
+    module_name, dot, attribute = name.rpartition(".")
+    if not dot:
+        raise HandlerNotFound(f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)")
+    try:
+        module = __import__(module_name.replace("/", "."), fromlist=["_"])
+    except ModuleNotFoundError as error:
+        raise ImportModuleError(f"Unable to import module '{module_name}': {error}") from error
+    except SyntaxError as error:
+        where = f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").strip()}'
+        raise UserCodeSyntaxError(f"Syntax error in module '{module_name}': {error}\n{where}") from None
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise HandlerNotFound(f"Handler '{attribute}' missing on module '{module_name}'") from None
+
+
+class HandlerNotFound(Exception):
+    """Runtime.HandlerNotFound"""
+
+
+class ImportModuleError(Exception):
+    """Runtime.ImportModuleError"""
+
+
+class UserCodeSyntaxError(Exception):
+    """Runtime.UserCodeSyntaxError"""
+
+
+class MarshalError(Exception):
+    """Runtime.MarshalError"""
+
+
+def answer(channel: Channel, function: object, body: bytes, formatter: "LogFormatter | JsonFormatter") -> None:
+    """Run the handler on one event."""
+    size = int.from_bytes(body[:4], "big")
+    head = json.loads(body[4 : 4 + size])
+    formatter.request_id = head["request_id"]
+    os.environ["_X_AMZN_TRACE_ID"] = head["trace"]
+    try:
+        event = json.loads(body[4 + size :] or b"{}")
+        result = function(event, Context(head))  # type: ignore[operator]
+        text = marshal(result)
+    except MemoryError:
+        os._exit(137)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        os._exit(code)
+    except BaseException as error:
+        channel.write("E", peak_kb().to_bytes(8, "big") + report(error, head["request_id"], log=channel))
+        return
+    channel.write("A", peak_kb().to_bytes(8, "big") + text)
+
+
+def marshal(result: object) -> bytes:
+    """A handler's result as JSON."""
+    try:
+        return json.dumps(result, default=plain, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MarshalError(f"Unable to marshal response: {error}") from None
+
+
+def plain(value: object) -> object:
+    """Decimals become numbers; nothing else is taken that JSON does not know."""
+    if type(value).__name__ == "Decimal":
+        number = float(value)  # type: ignore[arg-type]
+        return int(number) if number.is_integer() else number
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def report(error: BaseException, request_id: str, log: "Channel | None" = None) -> bytes:
+    """An error in Lambda's shape; frames of this file are left out of the trace."""
+    kind = type(error)
+    name = kind.__doc__ if kind.__module__ == __name__ and kind.__doc__ else kind.__name__
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if frame.filename != __file__ and "importlib" not in frame.filename]
+    trace = [] if kind.__module__ == __name__ else traceback.format_list(frames)
+    document = {"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": trace}
+    text = f"[ERROR] {name}: {error}"
+    if trace:
+        text += "\nTraceback (most recent call last):\n" + "".join(trace).rstrip("\n")
+    if log is not None:
+        log.write("L", text.encode("utf-8", "replace"))
+    else:
+        sys.stdout.write(text + "\n")
+    return json.dumps(document).encode()
+
+
+def peak_kb() -> int:
+    """The most memory this process has used."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,213 @@
+"""The pool: warm workers by function, a new one when none is idle.
+
+A worker runs one event at a time. It is retired when its function's code changes, when it has idled
+for long, or when something happened to it; nothing waits for that but the process itself.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from ..clock import Clock
+from ..ids import Ids
+from .cgroups import Groups
+from .isolation import can_isolate
+from .runtimes import interpreter
+from .spec import Invocation, Outcome, Spec
+from .worker import Worker
+from .zygotes import Zygote
+
+log = logging.getLogger(__name__)
+Lines = list[tuple[int, str]]
+Credentials = Callable[[Spec], Awaitable[dict[str, str]]]
+Sink = Callable[[Spec, str, Lines], None]
+IDLE_S = 600.0  # a worker without work is ended after this
+CREDENTIALS_S = 6 * 3600.0  # a worker is replaced after this: its credentials last twice as long
+
+
+class Pool:
+    """Runs functions."""
+
+    def __init__(self, clock: Clock, ids: Ids) -> None:
+        self._clock, self._ids = clock, ids
+        self._groups = Groups()
+        self._zygotes: dict[Path, Zygote] = {}
+        self._workers: dict[str, Worker] = {}
+        self._idle: dict[str, list[Worker]] = defaultdict(list)
+        self._born: dict[str, float] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
+        self.endpoint = ""
+        self.sink: Sink = lambda spec, stream, lines: None
+
+    async def run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
+        """Run one event in a warm worker, or in one started now."""
+        worker = self._pick(spec) or await self._start(spec, credentials)
+        deadline_ms = int(time.time() * 1000) + spec.timeout_ms
+        outcome = await worker.run(invocation, deadline_ms)
+        if worker.usable:
+            self._idle[spec.key].append(worker)
+            self._sweep_later()
+        else:
+            worker.kill()
+        return outcome
+
+    def retire(self, concerns: Callable[[Spec], bool]) -> None:
+        """Let no worker take another event whose function ``concerns`` says is concerned."""
+        for worker in list(self._workers.values()):
+            if concerns(worker.spec):
+                worker.retired = True
+                idle = self._idle.get(worker.spec.key, [])
+                if worker in idle:
+                    idle.remove(worker)
+                    worker.kill()
+
+    def count(self) -> dict[str, int]:
+        """How many workers there are, by function."""
+        found: dict[str, int] = defaultdict(int)
+        for worker in self._workers.values():
+            found[worker.spec.arn] += 1
+        return dict(found)
+
+    async def warm(self, runtime: str) -> None:
+        """Start what a runtime needs before the first call asks for it."""
+        self._zygote(_fork_interpreter(runtime))
+
+    async def stop(self) -> None:
+        """End every worker."""
+        if self._sweeper:
+            self._sweeper.cancel()
+        for zygote in self._zygotes.values():
+            await zygote.stop()
+        for worker in list(self._workers.values()):
+            worker.ended(-9)
+        self._workers.clear()
+        self._groups.close()
+
+    def _pick(self, spec: Spec) -> Worker | None:
+        idle = self._idle.get(spec.key)
+        stamp = _stamp(spec) if spec.watched else 0
+        while idle:
+            worker = idle.pop()
+            if worker.usable and worker.stamp == stamp and time.monotonic() - self._born[worker.id] < CREDENTIALS_S:
+                return worker
+            worker.kill()
+        return None
+
+    async def _start(self, spec: Spec, credentials: Credentials) -> Worker:
+        zygote = self._zygote(_fork_interpreter(spec.runtime))
+        id = self._ids.hex(32)
+        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
+        stream = f"{day}/[{spec.version}]{id}"
+        group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
+        worker = Worker(id, spec, zygote, group, stream, self._between, self._clock.now_ms)
+        worker.stamp = _stamp(spec) if spec.watched else 0
+        self._workers[id], self._born[id] = worker, time.monotonic()
+        environment = _environment(spec, stream, self.endpoint) | await credentials(spec)
+        try:
+            await worker.start(_order(spec, environment))
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+
+    def _zygote(self, interpreter_path: Path) -> Zygote:
+        zygote = self._zygotes.get(interpreter_path)
+        if zygote is None:
+            zygote = self._zygotes[interpreter_path] = Zygote(interpreter_path, self._ended, self._lost)
+        return zygote
+
+    def _ended(self, id: str, status: int) -> None:
+        worker = self._workers.pop(id, None)
+        self._born.pop(id, None)
+        if worker:
+            idle = self._idle.get(worker.spec.key, [])
+            if worker in idle:
+                idle.remove(worker)
+            worker.ended(status)
+
+    def _lost(self, zygote: Zygote) -> None:
+        """A zygote has died, and all its workers with it."""
+        self._zygotes = {path: one for path, one in self._zygotes.items() if one is not zygote}
+        for id, worker in list(self._workers.items()):
+            if worker._zygote is zygote:
+                self._ended(id, -9)
+
+    def _between(self, worker: Worker, lines: Lines) -> None:
+        """A worker wrote something while it had no event."""
+        self.sink(worker.spec, worker.stream, lines)
+
+    def _sweep_later(self) -> None:
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(IDLE_S, self._sweep)
+
+    def _sweep(self) -> None:
+        """End the workers that have idled for long; look again only while there are others."""
+        self._sweeper = None
+        now = time.monotonic()
+        for key, idle in list(self._idle.items()):
+            for worker in [one for one in idle if now - one.idle_since >= IDLE_S]:
+                idle.remove(worker)
+                worker.kill()
+            if not idle:
+                del self._idle[key]
+        if self._idle:
+            self._sweep_later()
+
+
+def _order(spec: Spec, environment: dict[str, str]) -> dict[str, Any]:
+    """What the zygote must know to start a worker."""
+    argv: list[str] = []
+    if spec.runtime.startswith("nodejs"):
+        bootstrap = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
+        argv = [str(interpreter(spec.runtime)), f"{bootstrap}/node_worker.mjs"]
+    return {"task": str(spec.code), "layers": [str(layer) for layer in spec.layers],
+            "dependencies": str(spec.dependencies or ""), "tmp_mb": spec.tmp_mb, "environment": environment,
+            "argv": argv}
+
+
+def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
+    """The environment AWS documents, the function's own on top, and where SDKs find the cloudlet."""
+    isolated = can_isolate()
+    task, deps = ("/var/task", "/var/deps") if isolated else (str(spec.code), str(spec.dependencies or ""))
+    layers = ["/opt"] if isolated else [str(layer) for layer in reversed(spec.layers)]
+    minor = spec.runtime.removeprefix("python")
+    path = [task, *(f"{layer}/{sub}" for layer in layers for sub in ("python", f"python/lib/python{minor}/site-packages"))]
+    node = [f"{layer}/nodejs/node_modules" for layer in layers] + (["/var/runtime/node_modules", task] if isolated else [])
+    base = {
+        "LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin", "HOME": "/tmp",
+        "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "LAMBDA_TASK_ROOT": task,
+        "LAMBDA_RUNTIME_DIR": "/var/runtime", "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name, "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb), "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_REGION": spec.region, "AWS_DEFAULT_REGION": spec.region, "AWS_ENDPOINT_URL": endpoint,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "_HANDLER": spec.handler,
+        "_CLOUDLET_PATH": ":".join(path + ([deps] if deps else [])), "NODE_PATH": ":".join(node),
+        "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional",
+    }
+    return base | dict(spec.environment)
+
+
+def _fork_interpreter(runtime: str) -> Path:
+    """The interpreter of the zygote that starts workers of ``runtime``: Node's are started by Python's."""
+    return interpreter(runtime if runtime.startswith("python") else _OWN)
+
+
+_OWN = f"python3.{sys.version_info.minor}"
+
+
+def _stamp(spec: Spec) -> int:
+    """When the handler's file was last written: a saved file is live on the very next call."""
+    module = spec.handler.rpartition(".")[0]
+    for suffix in (".py", ".js", ".mjs", ".cjs"):
+        try:
+            return os.stat(spec.code / f"{module.replace('.', '/')}{suffix}").st_mtime_ns
+        except OSError:
+            continue
+    return 0

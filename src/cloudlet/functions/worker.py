@@ -1,0 +1,238 @@
+"""A worker: one process that has loaded one function, and runs one event at a time."""
+
+import asyncio
+import json
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .cgroups import Group
+from .spec import Invocation, Outcome, Spec
+from .zygotes import Zygote
+
+_HEAD = struct.Struct(">IB")
+PAYLOAD_LIMIT = 6 * 1024 * 1024 + 100  # bytes of an answer
+INIT_LIMIT_S = 10.0
+_LINE_LIMIT = 256 << 10  # bytes of a log event
+
+
+class Worker(asyncio.Protocol):
+    """The cloudlet's side of a worker process."""
+
+    def __init__(self, id: str, spec: Spec, zygote: Zygote, group: Group, stream: str,
+                 on_log: Callable[["Worker", list[tuple[int, str]]], None], now_ms: Callable[[], int]) -> None:
+        self.id, self.spec, self.stream, self.stamp = id, spec, stream, 0
+        self.idle_since = time.monotonic()
+        self.retired = False
+        self._zygote, self._group, self._on_log, self._now_ms = zygote, group, on_log, now_ms
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._waiting: asyncio.Future[tuple[str, bytes]] | None = None
+        self._log_end = -1
+        self._partial = b""
+        self._lines: list[tuple[int, str]] = []
+        self._status: int | None = None
+        self._killed_for = ""
+        self._init: dict[str, Any] | None = None  # what initialisation took; told once
+        self._gone = asyncio.Event()
+
+    async def start(self, order: dict[str, Any]) -> None:
+        """Have the process started and the function loaded."""
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        self._log_end, log_write = os.pipe()
+        os.set_blocking(self._log_end, False)
+        ours.setblocking(False)
+        begun = time.perf_counter()
+        try:
+            await loop.create_connection(lambda: self, sock=ours)
+            loop.add_reader(self._log_end, self._read_log)
+            self._waiting = loop.create_future()
+            self._group.watch(lambda: self.kill("memory"))
+            await self._zygote.fork({**order, "id": self.id, "cgroups": self._group.paths}, theirs, log_write)
+        finally:
+            theirs.close()
+            os.close(log_write)
+        timer = loop.call_later(INIT_LIMIT_S, self.kill, "init")
+        kind, body = await self._waiting
+        timer.cancel()
+        self._init = {"ms": (time.perf_counter() - begun) * 1000, "failure": None}
+        if kind != "R":
+            self._init["failure"] = (kind, body)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can take an event."""
+        return self._status is None and not self.retired and not self._killed_for and self._transport is not None
+
+    async def run(self, invocation: Invocation, deadline_ms: int) -> Outcome:
+        """One event; whatever happens to the process becomes an outcome."""
+        outcome = Outcome(b"", stream=self.stream)
+        init, self._init = self._init, None
+        if init:
+            outcome.init_ms = init["ms"]
+        self._lines = outcome.log
+        begun = time.perf_counter()
+        if init and init["failure"]:
+            kind, body = init["failure"]
+        else:
+            kind, body = await self._ask(invocation, deadline_ms)
+        outcome.duration_ms = (time.perf_counter() - begun) * 1000
+        self._read_log()
+        self._flush_partial()
+        self._fill(outcome, kind, body, invocation)
+        self._lines = []
+        self.idle_since = time.monotonic()
+        return outcome
+
+    def kill(self, why: str = "retired") -> None:
+        """End the process, and all it has started."""
+        if self._status is None and not self._killed_for:
+            self._killed_for = why
+            self._zygote.kill(self.id)
+
+    def ended(self, status: int) -> None:
+        """The process has ended."""
+        self._status = status
+        self._read_log()
+        self._flush_partial()
+        if self._waiting and not self._waiting.done():
+            self._waiting.set_result(("X", b""))
+        self._killed_for = self._killed_for or ("memory" if self._group.killed() else "")
+        self._close()
+
+    async def gone(self) -> None:
+        """Until the process has ended."""
+        await self._gone.wait()
+
+    # -- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= 5:
+            size, kind = _HEAD.unpack_from(buffer)
+            if size > PAYLOAD_LIMIT + (1 << 20):
+                self.kill("size")
+                return
+            if len(buffer) < 5 + size:
+                return
+            body = bytes(buffer[5 : 5 + size])
+            del buffer[: 5 + size]
+            if kind == ord("L"):
+                self._read_log()
+                self._add_line(body.decode("utf-8", "replace"))
+            elif self._waiting and not self._waiting.done():
+                self._waiting.set_result((chr(kind), body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None  # how the process ended is told by the zygote
+
+    # -- ours
+
+    async def _ask(self, invocation: Invocation, deadline_ms: int) -> tuple[str, bytes]:
+        if self._status is not None or self._transport is None:
+            return "X", b""
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        head = json.dumps({"request_id": invocation.request_id, "arn": invocation.arn, "trace": invocation.trace,
+                           "deadline_ms": deadline_ms, "client_context": json.loads(invocation.client_context or "null"),
+                           }).encode()
+        size = 4 + len(head) + len(invocation.payload)
+        self._transport.write(_HEAD.pack(size, ord("I")) + len(head).to_bytes(4, "big") + head + invocation.payload)
+        timer = loop.call_later(self.spec.timeout_ms / 1000, self.kill, "timeout")
+        try:
+            return await self._waiting
+        finally:
+            timer.cancel()
+
+    def _fill(self, outcome: Outcome, kind: str, body: bytes, invocation: Invocation) -> None:
+        """Say what came of it, in AWS's words."""
+        if kind in "AE":
+            outcome.memory_mb = -(-int.from_bytes(body[:8], "big") // 1024)
+            outcome.payload = body[8:]
+            if kind == "E":
+                outcome.error = "Unhandled"
+            elif len(outcome.payload) > PAYLOAD_LIMIT:
+                message = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
+                self._fail(outcome, "Function.ResponseSizeTooLarge", message)
+            return
+        prefix = f"RequestId: {invocation.request_id} Error: "
+        outcome.memory_mb = self.spec.memory_mb if self._killed_for == "memory" else outcome.memory_mb
+        if kind == "F":
+            outcome.error, outcome.payload = "Unhandled", body
+            self.kill("init")
+        elif self._killed_for == "timeout":
+            outcome.duration_ms = float(self.spec.timeout_ms)
+            seconds = self.spec.timeout_ms / 1000
+            self._fail(outcome, "Sandbox.Timedout", f"{prefix}Task timed out after {seconds:.2f} seconds")
+            outcome.log.append((self._now_ms(), f"{invocation.request_id} Task timed out after {seconds:.2f} seconds"))
+        elif self._killed_for == "init":
+            self._fail(outcome, "Sandbox.Timedout", f"{prefix}Init timed out after {INIT_LIMIT_S:.2f} seconds")
+        elif self._killed_for == "size":
+            message = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
+            self._fail(outcome, "Function.ResponseSizeTooLarge", message)
+        elif self._killed_for == "memory" or self._status == 137 or self._group.killed():
+            self._fail(outcome, "Runtime.OutOfMemory", f"{prefix}Runtime exited with error: signal: killed")
+        else:
+            self._fail(outcome, "Runtime.ExitError", f"{prefix}{_how(self._status)}")
+
+    def _fail(self, outcome: Outcome, kind: str, message: str) -> None:
+        outcome.error = kind
+        outcome.payload = json.dumps({"errorType": kind, "errorMessage": message}).encode()
+
+    def _read_log(self) -> None:
+        """Take over what the process has written to its outputs."""
+        while self._log_end >= 0:
+            try:
+                piece = os.read(self._log_end, 1 << 16)
+            except BlockingIOError:
+                return
+            if not piece:
+                asyncio.get_running_loop().remove_reader(self._log_end)
+                os.close(self._log_end)
+                self._log_end = -1
+                return
+            *lines, self._partial = (self._partial + piece).split(b"\n")
+            for line in lines:
+                self._add_line(line.decode("utf-8", "replace"))
+            if len(self._partial) > _LINE_LIMIT:
+                self._flush_partial()
+
+    def _flush_partial(self) -> None:
+        if self._partial:
+            self._add_line(self._partial.decode("utf-8", "replace"))
+            self._partial = b""
+
+    def _add_line(self, line: str) -> None:
+        if self._waiting is None or self._waiting.done():
+            self._on_log(self, [(self._now_ms(), line)])  # a thread that goes on between two events
+        else:
+            self._lines.append((self._now_ms(), line))
+
+    def _close(self) -> None:
+        if self._log_end >= 0:
+            asyncio.get_running_loop().remove_reader(self._log_end)
+            os.close(self._log_end)
+            self._log_end = -1
+        if self._transport:
+            self._transport.close()
+        self._group.close()
+        self._gone.set()
+
+
+def _how(status: int | None) -> str:
+    if status is None:
+        return "Runtime exited without providing a reason"
+    if status == 0:
+        return "Runtime exited without providing a reason"
+    if status < 0:
+        names = {-9: "killed", -11: "segmentation fault (core dumped)", -6: "aborted", -15: "terminated"}
+        return f"Runtime exited with error: signal: {names.get(status, str(-status))}"
+    return f"Runtime exited with error: exit status {status}"

@@ -1,0 +1,136 @@
+"""The cloudlet's side of a zygote: start it, order workers, hear how they end."""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from .isolation import can_isolate
+
+log = logging.getLogger(__name__)
+_GUEST = Path(__file__).parent / "guest"
+# what AWS's Python runtime brings along
+_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
+_WARM = ("json", "logging", "datetime", "decimal", "uuid", "base64", "hashlib", "urllib.request", "concurrent.futures",
+         "asyncio", "typing", "boto3", "boto3.dynamodb.conditions", "botocore.session", "botocore.client",
+         "botocore.httpsession", "botocore.signers", "botocore.retries.standard", "boto3.session", "boto3.resources.factory")
+
+
+class Zygote:
+    """A warm interpreter that forks workers."""
+
+    def __init__(self, interpreter: Path, ended: Callable[[str, int], None], lost: Callable[["Zygote"], None]) -> None:
+        self._interpreter, self._ended, self._lost = interpreter, ended, lost
+        self._started: dict[str, asyncio.Future[int]] = {}
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._scratch = Path(tempfile.mkdtemp(prefix="cloudlet-zygote-"))
+        self._process, self._orders = self._spawn()
+        asyncio.get_running_loop().add_reader(self._orders, self._hear)
+
+    async def fork(self, order: dict[str, Any], channel: socket.socket, log_end: int) -> int:
+        """Have a worker started; its process id comes back. The worker gets both files."""
+        await asyncio.shield(self._ready)
+        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._started[order["id"]] = started
+        message = json.dumps({"do": "fork", **order}).encode()
+        socket.send_fds(self._orders, [message], [channel.fileno(), log_end])
+        return await started
+
+    def kill(self, worker: str) -> None:
+        """End a worker, and all it has started."""
+        try:
+            self._orders.send(json.dumps({"do": "stop", "id": worker}).encode())
+        except OSError:
+            log.debug("the zygote is gone, and its workers with it")
+
+    async def stop(self) -> None:
+        """End the zygote; its workers end with it."""
+        asyncio.get_running_loop().remove_reader(self._orders)
+        self._orders.close()
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        runtime = _runtime_packages()
+        for name, path in runtime.items():
+            (self._scratch / name).symlink_to(path)
+        isolated = can_isolate()
+        root = self._scratch / "root"
+        root.mkdir()
+        setup = {"root": str(root) if isolated else "", "privileged": os.geteuid() == 0, "warm": _WARM,
+                 "prefixes": _prefixes(self._interpreter), "runtime": runtime | {"cloudlet": str(_GUEST)},
+                 "runtime_folder": str(self._scratch)}
+        process = subprocess.Popen(
+            [str(self._interpreter), "-E", "-s", "-S", str(_GUEST / "zygote.py"), str(theirs.fileno()),
+             json.dumps(setup)], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"})
+        theirs.close()
+        ours.setblocking(False)
+        return process, ours
+
+    def _hear(self) -> None:
+        try:
+            raw = self._orders.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            raw = b""
+        if not raw:
+            self._die()
+            return
+        news = json.loads(raw)
+        if "ready" in news:
+            self._ready.set_result(None)
+        elif "started" in news:
+            self._started.pop(news["started"]).set_result(news["pid"])
+        elif "ended" in news:
+            self._ended(news["ended"], news["status"])
+
+    def _die(self) -> None:
+        """The zygote has ended by itself: whoever waits for a worker is told."""
+        asyncio.get_running_loop().remove_reader(self._orders)
+        error = RuntimeError(f"The process that starts functions ended (exit status {self._process.poll()}). "
+                             "`cloudlet doctor` says what this machine can isolate.")
+        if not self._ready.done():
+            self._ready.set_exception(error)
+        for waiting in self._started.values():
+            waiting.set_exception(error)
+        self._started.clear()
+        self._lost(self)
+
+
+def _runtime_packages() -> dict[str, str]:
+    """Where the packages lie that functions may import without bringing them."""
+    found = {}
+    for name in _RUNTIME:
+        spec = find_spec(name.removesuffix(".py"))
+        if spec and spec.origin:
+            found[name] = spec.origin if name.endswith(".py") else str(Path(spec.origin).parent)
+    return found
+
+
+@cache
+def _prefixes(interpreter: Path) -> list[str]:
+    """The folders an interpreter needs to see at their own place."""
+    if interpreter == Path(sys.executable).resolve():
+        told = {sys.base_prefix, sys.base_exec_prefix}
+    else:
+        code = "import sys; print(sys.base_prefix); print(sys.base_exec_prefix)"
+        told = set(subprocess.run([str(interpreter), "-E", "-S", "-c", code], capture_output=True, text=True,
+                                  check=True).stdout.split())
+    node = shutil.which("node")
+    if node:
+        told.add(str(Path(node).resolve().parent.parent))
+    return sorted(str(Path(path).resolve()) for path in told if path != "/")
