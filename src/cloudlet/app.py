@@ -5,16 +5,23 @@ import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
 
 from .clock import Clock
+from .errors import AwsError
+from .fabric.standing import Supervisor
 from .fabric.timers import Timers
+from .functions import Pool, Spec
+from .functions.journal import Journal, Stream
 from .gateway.control import Control
 from .gateway.gateway import Gateway
 from .gateway.server import Server
+from .identity import service_principal
 from .ids import Ids
 from .kernel import Kernel, Services
 from .kernel.place import Place
@@ -48,7 +55,11 @@ class Cloudlet:
         self.kernel = Kernel(self.store, Services(), self.clock, ids, self.tracer)
         self.kernel.guards.append(tracing(self.tracer))
         self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power"))
-        self._timers = Timers(self.kernel)
+        self._timers, self._supervisor = Timers(self.kernel), Supervisor(self.kernel)
+        self.pool, self.journal = Pool(self.clock, ids), Journal(partial(write_log, self.kernel))
+        self.pool.sink = self._between
+        self.kernel.provide(self.pool)
+        self.kernel.provide(self.journal)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: Server | None = None
         self.port = options.port
@@ -60,8 +71,12 @@ class Cloudlet:
         gateway = Gateway(self.kernel, control.handle)
         self._server = Server(gateway.handle, lambda error: log.error("a response broke off: %r", error))
         self.port = await self._server.start(self.options.host, self.options.port)
-        self.kernel.provide(Place(self.options.host, self.port, self.folder))
-        self._tasks.append(asyncio.create_task(self._timers.run()))
+        place = Place(self.options.host, self.port, self.folder)
+        self.kernel.provide(place)
+        self.pool.endpoint = place.endpoint
+        if isinstance(self.store, SqliteStore):  # nobody else has it open: what runs, runs here
+            await self._timers.recover()
+        self._tasks += [asyncio.create_task(self._timers.run()), asyncio.create_task(self._supervisor.run())]
 
     async def stop(self) -> None:
         """Finish what is being answered, then close everything."""
@@ -69,11 +84,46 @@ class Cloudlet:
             await self._server.stop()
         for task in self._tasks:
             task.cancel()
-        await self._timers.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.stop()
+        await self._timers.stop()
+        await self.journal.flush()
+        await self.pool.stop()
         self.store.close()
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+    def _between(self, spec: Spec, stream: str, lines: list[tuple[int, str]]) -> None:
+        """What a function writes while it has no event goes to its log all the same."""
+        self.journal.add(Stream(spec.account, spec.region, spec.log_group, stream), lines)
+
+
+async def write_log(kernel: Kernel, stream: Stream, lines: list[tuple[int, str]]) -> None:
+    """Put lines into CloudWatch Logs; the group and the stream are made if they are not there."""
+    principal = service_principal("lambda", stream.account)
+    where: dict[str, str] = {"logGroupName": stream.group, "logStreamName": stream.name}
+    events = [
+        {"timestamp": at_ms, "message": text or " "} for at_ms, text in sorted(lines, key=itemgetter(0))
+    ]
+
+    async def put() -> None:
+        await kernel.invoke(
+            principal, "logs", "PutLogEvents", {**where, "logEvents": events}, region=stream.region
+        )
+
+    try:
+        await put()
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        for operation, params in (
+            ("CreateLogGroup", {"logGroupName": stream.group}),
+            ("CreateLogStream", where),
+        ):
+            with suppress(AwsError):  # another stream's lines may have made the group
+                await kernel.invoke(principal, "logs", operation, dict(params), region=stream.region)
+        await put()
 
 
 @asynccontextmanager

@@ -14,9 +14,13 @@ from cloudlet.wire import model
 from cloudlet.wire.http import Request
 from cloudlet.wire.protocols import WIRES
 
-SERVICES = """sqs sns dynamodb dynamodbstreams events kinesis firehose stepfunctions logs secretsmanager kms ssm sts iam
-cloudformation lambda apigatewayv2 apigateway scheduler pipes schemas s3 s3control cloudwatch cognito-idp codedeploy
-xray appsync route53 cloudfront athena glue ecr elasticache acm iot iot-data batch efs rds-data budgets""".split()
+SERVICES = [
+    "sqs", "sns", "dynamodb", "dynamodbstreams", "events", "kinesis", "firehose", "stepfunctions",
+    "logs", "secretsmanager", "kms", "ssm", "sts", "iam", "cloudformation", "lambda", "apigatewayv2",
+    "apigateway", "scheduler", "pipes", "schemas", "s3", "s3control", "cloudwatch", "cognito-idp",
+    "codedeploy", "xray", "appsync", "route53", "cloudfront", "athena", "glue", "ecr", "elasticache",
+    "acm", "iot", "iot-data", "batch", "efs", "rds-data", "budgets",
+]
 EXAMPLES = 3
 
 
@@ -31,11 +35,21 @@ class Generator:
         if member.type == "structure":
             return self.structure(shape, depth)
         if member.type == "list":
-            return [self.value(shape.item, depth + 1) for _ in range(self.random.randint(1, 2))] if depth < 6 else []
+            return (
+                [self.value(shape.item, depth + 1) for _ in range(self.random.randint(1, 2))]
+                if depth < 6
+                else []
+            )
         if member.type == "map":
             fold = str.lower if member.location == "headers" else str  # names of headers have no case
-            return {fold(self.text()): self.value(shape.value, depth + 1) for _ in range(self.random.randint(1, 2))} \
-                if depth < 6 else {}
+            return (
+                {
+                    fold(self.text()): self.value(shape.value, depth + 1)
+                    for _ in range(self.random.randint(1, 2))
+                }
+                if depth < 6
+                else {}
+            )
         if member.type == "string" and member.jsonvalue:
             return {"a": [1, self.text()]}
         return getattr(self, f"a_{member.type}")()
@@ -114,6 +128,12 @@ def pruned(value):
     return value
 
 
+def twins(model, one, other):
+    """Two operations that look the same on the wire: an old one and its heir."""
+    one, other = model.operation(one), model.operation(other)
+    return (one.method, one.path, one.literals) == (other.method, other.path, other.literals)
+
+
 def cases():
     for service in SERVICES:
         for protocol in model.load(service).protocols:
@@ -136,12 +156,12 @@ def test_what_botocore_writes_is_read_back(oracle, service, protocol):
                 got = wire.parse(request, spec)
                 for key, value in got.items():
                     if value is request:
-                        got[key] = request.body
+                        got[key] = request.body or None
                 named = wire.operation_name(request, ours)
             except Exception as error:
                 wrong.append((name, repr(error), params))
                 break
-            if pruned(got) != pruned(params) or named != name:
+            if pruned(got) != pruned(params) or not (named == name or twins(ours, named, name)):
                 wrong.append((name, named, pruned(got), pruned(params)))
                 break
     assert not wrong, f"{len(wrong)} of {len(ours.operation_names)}: {wrong[:3]}"

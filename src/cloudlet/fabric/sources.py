@@ -12,7 +12,7 @@ from ..kernel import Call
 
 
 class Record(msgspec.Struct):
-    """One record of a batch: ``event`` is as it stands in ``event["Records"]``; ``handle`` is the source's own."""
+    """One record of a batch: ``event`` as it stands in ``event["Records"]``, ``handle`` the source's own."""
 
     id: str
     event: dict[str, Any]

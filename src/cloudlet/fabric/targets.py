@@ -15,8 +15,10 @@ from ..arn import Arn
 from ..errors import AwsError
 from ..identity import Principal, service_principal
 from ..kernel import Call
+from . import timers
 
 log = logging.getLogger(__name__)
+_GIVE_UP_MS = 24 * 3600 * 1000
 
 
 class Delivery(msgspec.Struct):
@@ -49,6 +51,30 @@ def deliver(call: Call, arn: str, delivery: Delivery) -> None:
     there = call.elsewhere(account=target.account or call.account, region=target.region or call.region,
                            service=service.name, principal=delivery.principal)
     service.targets[0](there, arn, delivery)
+
+
+def later(call: Call, arn: str, delivery: Delivery, *, tries: int = 1) -> None:
+    """Try again what was refused, after a while that grows; given up after a day."""
+    pause_ms = min(1000 * 2**tries, 300_000)
+    first_ms = int(delivery.parameters.get("_first_ms", call.now_ms))
+    if call.now_ms - first_ms > _GIVE_UP_MS:
+        log.error("nothing could be delivered to %s for a day; the event %s is given up", arn, delivery.id)
+        return
+    delivery.parameters["_first_ms"] = first_ms
+    timers.schedule(call, _again, at_ms=call.now_ms + pause_ms, id=f"delivery/{arn}/{delivery.id}/{tries}",
+                    arn=arn, delivery=msgspec.to_builtins(delivery, builtin_types=(bytes,)), tries=tries)
+
+
+def _again(call: Call, *, arn: str, delivery: dict[str, Any], tries: int) -> None:
+    one = msgspec.convert(delivery, type=Delivery)
+    try:
+        deliver(call, arn, one)
+    except AwsError as error:
+        log.warning("%s refused the event %s: %s", arn, one.id, error)
+        later(call, arn, one, tries=tries + 1)
+
+
+timers.TASKS["_again"] = _again
 
 
 class NotATarget(AwsError):

@@ -16,12 +16,13 @@ import msgspec
 
 from ..identity import service_principal
 from ..kernel import Call, Kernel
-from ..store import Agenda, Due, Transaction
+from ..store import Agenda, Due
 from ..telemetry import Trace
 
 log = logging.getLogger(__name__)
 BELL = "timers"
 LEASE_MS = 15 * 60_000  # how long an async task may run before another may start it again
+TASKS: dict[str, Callable[..., Any]] = {}  # the fabric's own, which belong to no service
 _BATCH = 64
 _RETRY_MS = 30_000
 
@@ -38,6 +39,7 @@ class Timer(msgspec.Struct):
 
 
 _timers = Agenda("timers", Timer, reach="global")
+_leases = Agenda("timers.leases", Timer, reach="global")  # async tasks that run, by when they count as lost
 
 
 def schedule(call: Call, task: Callable[..., Any], *, at_ms: int, id: str, **arguments: Any) -> None:
@@ -45,7 +47,14 @@ def schedule(call: Call, task: Callable[..., Any], *, at_ms: int, id: str, **arg
 
     Arguments are what MessagePack can say: texts, numbers, bytes, lists, mappings.
     """
-    timer = Timer(call.service, task.__name__, call.account, call.region, arguments, call.trace.header())
+    timer = Timer(
+        "" if task.__name__ in TASKS else call.service,
+        task.__name__,
+        call.account,
+        call.region,
+        arguments,
+        call.trace.header(),
+    )
     _timers.add(call, at_ms=at_ms, id=id, work=timer)
     call.tx.ring(BELL)
 
@@ -62,55 +71,75 @@ class Timers:
         self._kernel = kernel
         self._running: set[asyncio.Task[None]] = set()
 
+    async def recover(self) -> None:
+        """Start again what a cloudlet that ended had running; only when no other has this store open."""
+        call = self._kernel.conversation(_PRINCIPAL, "timers")
+        await call.transact(lambda inner: self._give_back(inner, list(_leases.items(inner))))
+
     async def run(self) -> None:
         """Start what falls due, for ever."""
-        principal = service_principal("cloudlet", "")
         while True:
-            call = self._kernel.conversation(principal, "timers")
-            due = await call.until(self._take, BELL, deadline_ms=1 << 62, next_ms=_timers.earliest_ms)
+            call = self._kernel.conversation(_PRINCIPAL, "timers")
+            due = await call.until(self._take, BELL, deadline_ms=1 << 62, next_ms=self._next_ms)
             for one in due or ():
                 task = asyncio.create_task(self._start(one))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
 
     async def stop(self) -> None:
-        """Let what runs be; its lease will lapse and it will be run again."""
-        for task in self._running:
+        """Break off what runs; it will be started again."""
+        for task in tuple(self._running):
             task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     def _take(self, call: Call) -> list[Due[Timer]] | None:
+        """What is due now, moved to the leases."""
         now = call.now_ms
-        return _timers.take(call, now_ms=now, limit=_BATCH, until_ms=now + LEASE_MS) or None
+        self._give_back(call, _leases.due(call, now_ms=now, limit=_BATCH))
+        taken = []
+        for due in _timers.due(call, now_ms=now, limit=_BATCH):
+            _timers.remove(call, at_ms=due.at_ms, id=due.id)
+            _leases.add(call, at_ms=now + LEASE_MS, id=due.id, work=due.work)
+            taken.append(Due(now + LEASE_MS, due.id, due.work))
+        return taken or None
+
+    def _next_ms(self, call: Call) -> int | None:
+        moments = [at for at in (_timers.earliest_ms(call), _leases.earliest_ms(call)) if at is not None]
+        return min(moments, default=None)
+
+    def _give_back(self, call: Call, leases: list[Due[Timer]]) -> None:
+        for due in leases:
+            _leases.remove(call, at_ms=due.at_ms, id=due.id)
+            _timers.add(call, at_ms=call.now_ms, id=due.id, work=due.work)
 
     async def _start(self, due: Due[Timer]) -> None:
         timer = due.work
-        function = self._kernel.services[timer.service].tasks[timer.task]
+        tasks = self._kernel.services[timer.service].tasks if timer.service else TASKS
+        function = tasks[timer.task]
         principal = service_principal(timer.service, timer.account)
         call = self._kernel.conversation(principal, timer.service, account=timer.account, region=timer.region,
                                          trace=Trace.parse(timer.trace))
 
-        def once(inner: Call) -> None:
-            if _timers.get(inner, at_ms=due.at_ms, id=due.id) is not None:
-                _timers.remove(inner, at_ms=due.at_ms, id=due.id)
-                function(inner, **timer.arguments)
-
-        def done(inner: Call) -> None:
-            _timers.remove(inner, at_ms=due.at_ms, id=due.id)
+        def done(inner: Call) -> bool:
+            """Close the lease; False if somebody else has the task by now."""
+            mine = _leases.get(inner, at_ms=due.at_ms, id=due.id) is not None
+            _leases.remove(inner, at_ms=due.at_ms, id=due.id)
+            return mine
 
         try:
             if inspect.iscoroutinefunction(function):
                 await function(call, **timer.arguments)
                 await call.transact(done)
             else:
-                await call.transact(once)
+                await call.transact(lambda inner: function(inner, **timer.arguments) if done(inner) else None)
         except Exception:
             log.exception("the task %s of %s failed; it will be tried again", timer.task, timer.service)
-            await call.transact(lambda inner: self._postpone(inner, due))
+            await call.transact(lambda inner: self._postpone(inner, due) if done(inner) else None)
 
     def _postpone(self, call: Call, due: Due[Timer]) -> None:
-        _timers.remove(call, at_ms=due.at_ms, id=due.id)
         _timers.add(call, at_ms=call.now_ms + _RETRY_MS, id=due.id, work=due.work)
         call.tx.ring(BELL)
 
 
-__all__ = ["Timers", "Transaction", "cancel", "schedule"]
+_PRINCIPAL = service_principal("cloudlet", "")
+__all__ = ["Timers", "cancel", "schedule"]

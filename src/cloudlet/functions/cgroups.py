@@ -17,7 +17,9 @@ _ROOT = Path("/sys/fs/cgroup")
 _FULL_CPU_MB = 1769  # of memory come with one whole processor, says AWS
 _PROCESSES = 1024  # and threads, as inside Lambda
 _IN_MODIFY, _IN_NONBLOCK = 2, 0o4000
-_STEP = 4 << 20  # bytes by which the alarm is moved at least: it rings less often, and is at most so much late
+_STEP = (
+    4 << 20
+)  # bytes by which the alarm is moved at least: it rings less often, and is at most so much late
 _SPARE_MB = 16  # above memory and /tmp: what a worker gets before the kernel itself ends it
 
 
@@ -70,7 +72,7 @@ class Group:
                 folder.rmdir()
 
     def _look(self) -> None:
-        """The group has grown past the alarm: set it higher by what isn't the function's, or end the worker."""
+        """The group has grown past the alarm: set it higher by what isn't the function's, or end it."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._alarm, 4096)
         folder = self._folders["memory"]

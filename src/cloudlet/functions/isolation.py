@@ -50,9 +50,12 @@ def trial() -> str:
     """Why a sandbox can't be built here; empty if it can. It is tried, not guessed."""
     if sys.platform != "linux":
         return f"sandboxes need Linux, and this is {sys.platform}"
-    done = subprocess.run([sys.executable, "-E", "-S", "-c", _TRIAL, str(_GUEST)], capture_output=True, text=True,
-                          check=False)
-    return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or "the kernel refuses namespaces"
+    done = subprocess.run(
+        [sys.executable, "-E", "-S", "-c", _TRIAL, str(_GUEST)], capture_output=True, text=True, check=False
+    )
+    return (
+        "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or "the kernel refuses namespaces"
+    )
 
 
 def can_isolate() -> bool:
@@ -67,9 +70,16 @@ def abilities() -> list[Ability]:
     controls = groups.controls
     groups.close()
     found = [
-        Ability("sandbox", not reason, reason or "own mounts, processes, IPC and user; read-only code; no privileges"),
-        Ability("system call filter", not reason and os.uname().machine in ("x86_64", "aarch64"),
-                "seccomp" if not reason else "comes with the sandbox"),
+        Ability(
+            "sandbox",
+            not reason,
+            reason or "own mounts, processes, IPC and user; read-only code; no privileges",
+        ),
+        Ability(
+            "system call filter",
+            not reason and os.uname().machine in ("x86_64", "aarch64"),
+            "seccomp" if not reason else "comes with the sandbox",
+        ),
     ]
     for control, what in (("memory", "a worker that needs more than its function has is killed"),
                           ("pids", "at most 1,024 processes and threads a worker"),

@@ -6,10 +6,9 @@ for long, or when something happened to it; nothing waits for that but the proce
 
 import asyncio
 import logging
-import os
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ class Pool:
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._born: dict[str, float] = {}
         self._sweeper: asyncio.TimerHandle | None = None
+        self.running: Counter[str] = Counter()  # invocations, by whatever those who count call them
         self.endpoint = ""
         self.sink: Sink = lambda spec, stream, lines: None
 
@@ -94,7 +94,11 @@ class Pool:
         stamp = _stamp(spec) if spec.watched else 0
         while idle:
             worker = idle.pop()
-            if worker.usable and worker.stamp == stamp and time.monotonic() - self._born[worker.id] < CREDENTIALS_S:
+            if (
+                worker.usable
+                and worker.stamp == stamp
+                and time.monotonic() - self._born[worker.id] < CREDENTIALS_S
+            ):
                 return worker
             worker.kill()
         return None
@@ -177,8 +181,17 @@ def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
     task, deps = ("/var/task", "/var/deps") if isolated else (str(spec.code), str(spec.dependencies or ""))
     layers = ["/opt"] if isolated else [str(layer) for layer in reversed(spec.layers)]
     minor = spec.runtime.removeprefix("python")
-    path = [task, *(f"{layer}/{sub}" for layer in layers for sub in ("python", f"python/lib/python{minor}/site-packages"))]
-    node = [f"{layer}/nodejs/node_modules" for layer in layers] + (["/var/runtime/node_modules", task] if isolated else [])
+    path = [
+        task,
+        *(
+            f"{layer}/{sub}"
+            for layer in layers
+            for sub in ("python", f"python/lib/python{minor}/site-packages")
+        ),
+    ]
+    node = [f"{layer}/nodejs/node_modules" for layer in layers] + (
+        ["/var/runtime/node_modules", task] if isolated else []
+    )
     base = {
         "LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin", "HOME": "/tmp",
         "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "LAMBDA_TASK_ROOT": task,
@@ -207,7 +220,7 @@ def _stamp(spec: Spec) -> int:
     module = spec.handler.rpartition(".")[0]
     for suffix in (".py", ".js", ".mjs", ".cjs"):
         try:
-            return os.stat(spec.code / f"{module.replace('.', '/')}{suffix}").st_mtime_ns
+            return (spec.code / f"{module.replace('.', '/')}{suffix}").stat().st_mtime_ns
         except OSError:
             continue
     return 0

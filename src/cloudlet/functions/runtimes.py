@@ -51,7 +51,8 @@ def interpreter(runtime: str) -> Path:
     except KeyError:
         raise InvalidParameterValueException(
             f"The runtime {runtime} is not installed on this machine. Installed: "
-            f"{', '.join(sorted(found()))}. Install its interpreter, or set the function's Runtime to one of these."
+            f"{', '.join(sorted(found()))}. Install its interpreter, or set the function's Runtime "
+            "to one of these."
         ) from None
 
 

@@ -45,7 +45,7 @@ class Invocation(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What came of an invocation. ``error`` is empty, ``Handled`` never: AWS calls every error ``Unhandled``."""
+    """What came of an invocation; ``error`` is empty when all went well."""
 
     payload: bytes
     error: str = ""  # the error's type, for the report line; the payload has the rest

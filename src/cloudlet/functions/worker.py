@@ -22,8 +22,16 @@ _LINE_LIMIT = 256 << 10  # bytes of a log event
 class Worker(asyncio.Protocol):
     """The cloudlet's side of a worker process."""
 
-    def __init__(self, id: str, spec: Spec, zygote: Zygote, group: Group, stream: str,
-                 on_log: Callable[["Worker", list[tuple[int, str]]], None], now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        id: str,
+        spec: Spec,
+        zygote: Zygote,
+        group: Group,
+        stream: str,
+        on_log: Callable[["Worker", list[tuple[int, str]]], None],
+        now_ms: Callable[[], int],
+    ) -> None:
         self.id, self.spec, self.stream, self.stamp = id, spec, stream, 0
         self.idle_since = time.monotonic()
         self.retired = False
@@ -66,7 +74,9 @@ class Worker(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether it can take an event."""
-        return self._status is None and not self.retired and not self._killed_for and self._transport is not None
+        return (
+            self._status is None and not self.retired and not self._killed_for and self._transport is not None
+        )
 
     async def run(self, invocation: Invocation, deadline_ms: int) -> Outcome:
         """One event; whatever happens to the process becomes an outcome."""
@@ -74,7 +84,7 @@ class Worker(asyncio.Protocol):
         init, self._init = self._init, None
         if init:
             outcome.init_ms = init["ms"]
-        self._lines = outcome.log
+        outcome.log = self._lines  # what it wrote while it loaded comes first
         begun = time.perf_counter()
         if init and init["failure"]:
             kind, body = init["failure"]
@@ -141,11 +151,19 @@ class Worker(asyncio.Protocol):
             return "X", b""
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
-        head = json.dumps({"request_id": invocation.request_id, "arn": invocation.arn, "trace": invocation.trace,
-                           "deadline_ms": deadline_ms, "client_context": json.loads(invocation.client_context or "null"),
-                           }).encode()
+        head = json.dumps(
+            {
+                "request_id": invocation.request_id,
+                "arn": invocation.arn,
+                "trace": invocation.trace,
+                "deadline_ms": deadline_ms,
+                "client_context": json.loads(invocation.client_context or "null"),
+            }
+        ).encode()
         size = 4 + len(head) + len(invocation.payload)
-        self._transport.write(_HEAD.pack(size, ord("I")) + len(head).to_bytes(4, "big") + head + invocation.payload)
+        self._transport.write(
+            _HEAD.pack(size, ord("I")) + len(head).to_bytes(4, "big") + head + invocation.payload
+        )
         timer = loop.call_later(self.spec.timeout_ms / 1000, self.kill, "timeout")
         try:
             return await self._waiting
@@ -160,7 +178,9 @@ class Worker(asyncio.Protocol):
             if kind == "E":
                 outcome.error = "Unhandled"
             elif len(outcome.payload) > PAYLOAD_LIMIT:
-                message = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
+                message = (
+                    f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
+                )
                 self._fail(outcome, "Function.ResponseSizeTooLarge", message)
             return
         prefix = f"RequestId: {invocation.request_id} Error: "
@@ -172,9 +192,13 @@ class Worker(asyncio.Protocol):
             outcome.duration_ms = float(self.spec.timeout_ms)
             seconds = self.spec.timeout_ms / 1000
             self._fail(outcome, "Sandbox.Timedout", f"{prefix}Task timed out after {seconds:.2f} seconds")
-            outcome.log.append((self._now_ms(), f"{invocation.request_id} Task timed out after {seconds:.2f} seconds"))
+            outcome.log.append(
+                (self._now_ms(), f"{invocation.request_id} Task timed out after {seconds:.2f} seconds")
+            )
         elif self._killed_for == "init":
-            self._fail(outcome, "Sandbox.Timedout", f"{prefix}Init timed out after {INIT_LIMIT_S:.2f} seconds")
+            self._fail(
+                outcome, "Sandbox.Timedout", f"{prefix}Init timed out after {INIT_LIMIT_S:.2f} seconds"
+            )
         elif self._killed_for == "size":
             message = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
             self._fail(outcome, "Function.ResponseSizeTooLarge", message)

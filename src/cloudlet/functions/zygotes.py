@@ -21,15 +21,36 @@ log = logging.getLogger(__name__)
 _GUEST = Path(__file__).parent / "guest"
 # what AWS's Python runtime brings along
 _RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
-_WARM = ("json", "logging", "datetime", "decimal", "uuid", "base64", "hashlib", "urllib.request", "concurrent.futures",
-         "asyncio", "typing", "boto3", "boto3.dynamodb.conditions", "botocore.session", "botocore.client",
-         "botocore.httpsession", "botocore.signers", "botocore.retries.standard", "boto3.session", "boto3.resources.factory")
+_WARM = (
+    "json",
+    "logging",
+    "datetime",
+    "decimal",
+    "uuid",
+    "base64",
+    "hashlib",
+    "urllib.request",
+    "concurrent.futures",
+    "asyncio",
+    "typing",
+    "boto3",
+    "boto3.dynamodb.conditions",
+    "botocore.session",
+    "botocore.client",
+    "botocore.httpsession",
+    "botocore.signers",
+    "botocore.retries.standard",
+    "boto3.session",
+    "boto3.resources.factory",
+)
 
 
 class Zygote:
     """A warm interpreter that forks workers."""
 
-    def __init__(self, interpreter: Path, ended: Callable[[str, int], None], lost: Callable[["Zygote"], None]) -> None:
+    def __init__(
+        self, interpreter: Path, ended: Callable[[str, int], None], lost: Callable[["Zygote"], None]
+    ) -> None:
         self._interpreter, self._ended, self._lost = interpreter, ended, lost
         self._started: dict[str, asyncio.Future[int]] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -73,9 +94,24 @@ class Zygote:
                  "prefixes": _prefixes(self._interpreter), "runtime": runtime | {"cloudlet": str(_GUEST)},
                  "runtime_folder": str(self._scratch)}
         process = subprocess.Popen(
-            [str(self._interpreter), "-E", "-s", "-S", str(_GUEST / "zygote.py"), str(theirs.fileno()),
-             json.dumps(setup)], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"})
+            [
+                str(self._interpreter),
+                "-E",
+                "-s",
+                "-S",
+                str(_GUEST / "zygote.py"),
+                str(theirs.fileno()),
+                json.dumps(setup),
+            ],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "LANG": "C.UTF-8",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+        )
         theirs.close()
         ours.setblocking(False)
         return process, ours

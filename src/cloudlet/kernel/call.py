@@ -88,8 +88,21 @@ class Conversation:
     async def transact(self, work: Callable[[Call], T]) -> T:
         """Run ``work`` in a transaction and give its result once it is durable."""
         kernel, now_ms = self.kernel, self.now_ms
-        return await kernel.store.transact(lambda tx: work(Call(
-            kernel, tx, self.principal, self.service, self.account, self.region, self.id, now_ms, self.trace)))
+        return await kernel.store.transact(
+            lambda tx: work(
+                Call(
+                    kernel,
+                    tx,
+                    self.principal,
+                    self.service,
+                    self.account,
+                    self.region,
+                    self.id,
+                    now_ms,
+                    self.trace,
+                )
+            )
+        )
 
     async def invoke(self, service: str, operation: str, *, as_principal: Principal | None = None,
                      account: str = "", region: str = "", **params: Any) -> dict[str, Any]:
@@ -114,7 +127,11 @@ class Conversation:
         try:
             while True:
                 found, due = await self.transact(
-                    lambda call: (found := attempt(call), next_ms(call) if next_ms and found is None else None))
+                    lambda call: (
+                        found := attempt(call),
+                        next_ms(call) if next_ms and found is None else None,
+                    )
+                )
                 if found is not None or self.now_ms >= deadline_ms:
                     return found
                 wake_ms = deadline_ms if due is None else min(due, deadline_ms)

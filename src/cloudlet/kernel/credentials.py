@@ -11,6 +11,7 @@ from ..store import Scope, Store, Table, Transaction
 
 _BELL = "credentials"
 _MOST = 10_000
+_NOTED_EVERY_MS = 60_000  # how exactly the last use of a key is known
 
 
 class Credential(msgspec.Struct):
@@ -24,7 +25,16 @@ class Credential(msgspec.Struct):
     active: bool = True
 
 
+class LastUse(msgspec.Struct):
+    """When, where and for which service a key last signed a request."""
+
+    at_ms: int
+    service: str
+    region: str
+
+
 _credentials = Table("credentials", Credential, reach="global")
+_uses = Table("credentials.used", LastUse, reach="global")
 
 
 def save(scope: Scope, credential: Credential) -> None:
@@ -42,12 +52,23 @@ def forget(scope: Scope, access_key: str) -> None:
         scope.tx.ring(_BELL)
 
 
+def get(scope: Scope, access_key: str) -> Credential | None:
+    """The key called ``access_key``, be it valid or not."""
+    return _credentials.get(scope, access_key)
+
+
+def last_use(scope: Scope, of: str) -> LastUse | None:
+    """When the key, or the role with that ARN, was last used, to the minute; None if it never was."""
+    return _uses.get(scope, of)
+
+
 class Keyring:
     """The keys as the gateway sees them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, Credential | None] = {}
+        self._used: dict[str, LastUse] = {}
         self._ear = store.listen(_BELL)
 
     async def find(self, access_key: str) -> Credential | None:
@@ -60,6 +81,20 @@ class Keyring:
             found = await self._store.transact(lambda tx: _credentials.get(_Global(tx), access_key))
             self._known[access_key] = found
         return self._known[access_key]
+
+    async def used(self, credential: Credential, service: str, region: str, now_ms: int) -> None:
+        """Remember that the key has signed a request now; written down once a minute at most."""
+        known = self._used.get(credential.access_key)
+        if known and known.service == service and now_ms - known.at_ms < _NOTED_EVERY_MS:
+            return
+        if len(self._used) >= _MOST:
+            self._used.clear()
+        use = self._used[credential.access_key] = LastUse(now_ms, service, region)
+
+        def note(tx: Transaction) -> None:
+            for of in filter(None, (credential.access_key, credential.principal.role_arn)):
+                _uses.put(_Global(tx), of, record=use)
+        await self._store.transact(note)
 
 
 class _Global(msgspec.Struct):

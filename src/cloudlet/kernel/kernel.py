@@ -98,8 +98,15 @@ class Kernel:
         self._leave(finishes, None, call)
         return result or {}
 
-    def conversation(self, principal: Principal, service: str, *, account: str = "", region: str = "us-east-1",
-                     trace: Trace | None = None) -> Conversation:
+    def conversation(
+        self,
+        principal: Principal,
+        service: str,
+        *,
+        account: str = "",
+        region: str = "us-east-1",
+        trace: Trace | None = None,
+    ) -> Conversation:
         """For what is no operation and may wait: a site, a poller, a task."""
         now_ms = self.clock.now_ms()
         return Conversation(self, principal, service, account or principal.account, region, self.ids.uuid(),
@@ -149,4 +156,6 @@ class Kernel:
                     call.trace)
 
     def _conversation(self, call: Invocation) -> Conversation:
-        return Conversation(self, call.principal, call.service, call.account, call.region, call.id, call.trace)
+        return Conversation(
+            self, call.principal, call.service, call.account, call.region, call.id, call.trace
+        )

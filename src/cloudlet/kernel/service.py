@@ -18,6 +18,7 @@ from ..wire import model, validate
 from ..wire.model import Dialect, OperationModel
 
 F = TypeVar("F", bound=Callable[..., Any])
+S = TypeVar("S")
 Check = Callable[[OperationModel, dict[str, Any]], None]
 
 
@@ -26,18 +27,26 @@ class Operation:
 
     __slots__ = ("function", "harmless", "honoured", "members", "name", "spec", "waits")
 
-    def __init__(self, spec: OperationModel, function: Callable[..., Any], harmless: Mapping[str, str]) -> None:
+    def __init__(
+        self, spec: OperationModel, function: Callable[..., Any], harmless: Mapping[str, str]
+    ) -> None:
         self.name, self.spec, self.function = spec.name, spec, function
         self.waits = inspect.iscoroutinefunction(function)
         shape = spec.input.shape if spec.input else None
         self.members = {name: xform_name(name).replace("-", "_") for name in (shape.members if shape else ())}
-        parameters = [parameter.name.rstrip("_") for parameter in inspect.signature(function).parameters.values()][1:]
-        self.honoured = {name: python_name(snake) for name, snake in self.members.items() if snake in parameters}
+        parameters = [
+            parameter.name.rstrip("_") for parameter in inspect.signature(function).parameters.values()
+        ][1:]
+        self.honoured = {
+            name: python_name(snake) for name, snake in self.members.items() if snake in parameters
+        }
         self.harmless = {member: why for member, why in harmless.items() if member in self.members}
         unknown = set(parameters) - set(self.members.values())
         missing = set(shape.required if shape else ()) - self.honoured.keys() - self.harmless.keys()
         if unknown or missing:
-            raise TypeError(f"{spec!r}: unknown parameters {sorted(unknown)}, missing members {sorted(missing)}")
+            raise TypeError(
+                f"{spec!r}: unknown parameters {sorted(unknown)}, missing members {sorted(missing)}"
+            )
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The function's arguments; a member it does not honour is refused by name."""
@@ -104,24 +113,24 @@ class Service:
         return function
 
     def target(self, function: F) -> F:
-        """Let ``function`` deliver an event to an ARN of this service (see :mod:`cloudlet.fabric.targets`)."""
+        """Let ``function`` deliver to an ARN of this service (see :mod:`cloudlet.fabric.targets`)."""
         self.targets.append(function)
         return function
 
-    def source(self, source: F) -> F:
+    def source(self, source: S) -> S:
         """Let others read batches from an ARN of this service (see :mod:`cloudlet.fabric.sources`)."""
         self.sources.append(source)
         return source
 
     def site(self, label: str) -> Callable[[F], F]:
-        """Let a function answer the visitors of ``NAME.<label>.REGION.…`` (see :mod:`cloudlet.gateway.sites`)."""
+        """Let a function answer visitors of ``NAME.<label>.REGION.…`` (see :mod:`cloudlet.gateway.sites`)."""
         def register(function: F) -> F:
             self.sites[label] = function
             return function
         return register
 
     def resource(self, type_name: str) -> Callable[[F], F]:
-        """A CloudFormation type in terms of this service's operations (see :mod:`cloudlet.stacks.resource`)."""
+        """A CloudFormation type in terms of our operations (see :mod:`cloudlet.stacks.resource`)."""
         def register(resource: F) -> F:
             self.resources[type_name] = resource
             return resource

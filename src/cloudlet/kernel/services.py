@@ -28,7 +28,9 @@ class Services:
     def names(self) -> tuple[str, ...]:
         """Botocore's names of the services that there are."""
         path = import_module(self._package).__path__
-        return tuple(_FOLDERS.get(found.name, found.name.replace("_", "-")) for found in pkgutil.iter_modules(path))
+        return tuple(
+            _FOLDERS.get(found.name, found.name.replace("_", "-")) for found in pkgutil.iter_modules(path)
+        )
 
     @cached_property
     def metadata(self) -> dict[str, dict[str, Any]]:
@@ -39,7 +41,9 @@ class Services:
         service = self._loaded.get(name)
         if service is None:
             if name not in self.names:
-                raise UnknownOperationException(f"cloudlet has no service {name!r}. It has: {', '.join(self.names)}.")
+                raise UnknownOperationException(
+                    f"cloudlet has no service {name!r}. It has: {', '.join(self.names)}."
+                )
             folder = next((f for f, n in _FOLDERS.items() if n == name), name.replace("-", "_"))
             service = self._loaded[name] = import_module(f"{self._package}.{folder}").service
         return service

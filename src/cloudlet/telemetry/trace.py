@@ -23,6 +23,7 @@ class Trace(msgspec.Struct, frozen=True):
     root: str
     parent: str = ""
     sampled: bool = True
+    given: bool = False  # somebody brought it along, it did not begin here
 
     def header(self) -> str:
         """As the ``X-Amzn-Trace-Id`` header says it."""
@@ -39,7 +40,7 @@ class Trace(msgspec.Struct, frozen=True):
         fields = dict(part.strip().partition("=")[::2] for part in header.split(";"))
         if not fields.get("Root"):
             return None
-        return cls(fields["Root"], fields.get("Parent", ""), fields.get("Sampled", "1") != "0")
+        return cls(fields["Root"], fields.get("Parent", ""), fields.get("Sampled", "1") != "0", True)
 
 
 class Span(msgspec.Struct):
@@ -99,6 +100,6 @@ def tracing(tracer: Tracer) -> Callable[[Any], Callable[[AwsError | None], None]
     def guard(invocation: Traced) -> Callable[[AwsError | None], None]:
         span = tracer.span(invocation.trace, f"{invocation.service}:{invocation.operation}",
                            invocation.account, invocation.region)
-        invocation.trace = Trace(span.trace, span.id, invocation.trace.sampled)
+        invocation.trace = Trace(span.trace, span.id, invocation.trace.sampled, invocation.trace.given)
         return lambda error: tracer.end(span, error.code if error else "")
     return guard

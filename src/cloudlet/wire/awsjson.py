@@ -14,8 +14,14 @@ from .model import OperationModel, ServiceModel
 from .shapes import Member, Shape
 from .values import read_timestamp, write_float, write_timestamp
 
-_KINDS = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE", bool: "TRUE_VALUE",
-          dict: "Start of structure or map found where not expected.", list: "Start of list found where not expected"}
+_KINDS = {
+    str: "STRING_VALUE",
+    int: "NUMBER_VALUE",
+    float: "DECIMAL_VALUE",
+    bool: "TRUE_VALUE",
+    dict: "Start of structure or map found where not expected.",
+    list: "Start of list found where not expected",
+}
 _NAMES = {"string": "String", "integer": "Integer", "long": "Long", "boolean": "Boolean",
           "float": "Float", "double": "Double", "short": "Short", "byte": "Byte"}
 _BITS = {"byte": 7, "short": 15, "integer": 31, "long": 63}
@@ -84,7 +90,9 @@ def render_error(error: AwsError, model: ServiceModel, request_id: str) -> Respo
 def error_type(error: AwsError, model: ServiceModel) -> str:
     """The qualified name of an error: AWS puts the service's namespace before those it models."""
     if error.code not in model.error_names:
-        return error.code if error.code != "SerializationException" else "com.amazon.coral.service#" + error.code
+        return (
+            error.code if error.code != "SerializationException" else "com.amazon.coral.service#" + error.code
+        )
     prefix = str(model.metadata.get("targetPrefix", model.name)).rpartition(".")[2].lower()
     return f"com.amazonaws.{prefix.partition('_')[0]}#{error.code}"
 

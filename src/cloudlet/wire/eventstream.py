@@ -4,18 +4,20 @@ A message is its length, the length of its headers, a checksum of both, headers,
 checksum of all. Source: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html
 """
 
+import json
 import struct
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
 
 from ..errors import AwsError, SerializationException
 from . import awsjson, rpccbor
 from .http import Response
 from .model import OperationModel
 from .shapes import Member
-from .xml import Element, dump, write_members
+from .xml import dump, write_members
 
 Header = bool | int | bytes | str | datetime
 _PRELUDE = struct.Struct(">II")
@@ -83,7 +85,7 @@ async def _encoded(first: list[Message], events: AsyncIterator[Mapping[str, Any]
     except AwsError as error:
         yield encode(Message({":message-type": "exception", ":exception-type": error.code,
                               ":content-type": "application/json"},
-                             awsjson.json.dumps({"message": str(error)}).encode()))
+                             json.dumps({"message": str(error)}).encode()))
 
 
 def event_message(name: str, value: dict[str, Any], member: Member, protocol: str) -> Message:

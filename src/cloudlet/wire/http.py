@@ -13,6 +13,15 @@ class BodyStream(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
+class ChunkCheck(Protocol):
+    """Told of each of AWS's chunks in a body; raises ValueError for one that was not signed rightly."""
+
+    def begin(self, extension: str) -> None: ...
+    def add(self, piece: bytes) -> None: ...
+    def end(self) -> None: ...
+    def close(self, trailers: Mapping[str, str]) -> None: ...
+
+
 class Request(msgspec.Struct):
     """What came in. Header names are in lower case, ``path`` and ``query`` as sent (still quoted).
 
@@ -27,6 +36,7 @@ class Request(msgspec.Struct):
     stream: BodyStream | None = None
     peer: str = "127.0.0.1"
     trailers: dict[str, str] = {}
+    seal: ChunkCheck | None = None
 
     @property
     def host(self) -> str:

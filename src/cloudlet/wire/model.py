@@ -8,6 +8,7 @@ way, against 619 ms through botocore.
 import gzip
 import os
 import re
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from ..errors import AwsError
 from .shapes import Member, Shape
 
 _FORMAT = "3"  # of the cache; raise it when ``_strip`` changes
@@ -38,6 +40,14 @@ class Dialect(msgspec.Struct, frozen=True):
     namespace: str = ""
     bare_errors: bool = False
     request_id_header: str = "x-amzn-requestid"
+    # what a service that moved from forms to JSON lost in its model:
+    names: dict[str, str] = {}  # "Shape.Member" (or .key, .value, .member): its name in forms and XML
+    error_codes: dict[str, str] = {}  # an error's code on the wire
+    path_member: str = ""  # the member that the path of a form stands for
+    # the status of a result that differs from the model's: by operation and result, None to keep it
+    status: Callable[[str, Mapping[str, Any]], int | None] | None = None
+    # the error for a value that can't be read: by where it stands ("body" or "request") and what is wrong
+    unreadable: Callable[[str, str], AwsError] | None = None
 
 
 class OperationModel:
@@ -76,6 +86,7 @@ class ServiceModel:
         self._built: dict[str, Shape] = {}
         self._ready: dict[str, OperationModel] = {}
         self._errors: dict[str, ErrorSpec] = {}
+        self._twin: ServiceModel | None = None
 
     @property
     def signing_name(self) -> str:
@@ -106,13 +117,40 @@ class ServiceModel:
         if found is None:
             spec = self._shapes.get(name, {})
             if not spec.get("exception"):
-                found = ErrorSpec(status, name)
+                found = ErrorSpec(status, self.dialect.error_codes.get(name, name))
             else:
                 error = spec.get("error", {})
                 default = 500 if spec.get("fault") else status
-                found = ErrorSpec(error.get("httpStatusCode", default), error.get("code", name), self.shape(name))
+                found = ErrorSpec(
+                    error.get("httpStatusCode", default),
+                    error.get("code") or self.dialect.error_codes.get(name, name),
+                    self.shape(name),
+                )
             self._errors[name] = found
         return found
+
+    @property
+    def in_forms(self) -> "ServiceModel":
+        """This model under the names that its dialect has for forms; itself where it has none."""
+        if not self.dialect.names:
+            return self
+        if self._twin is None:
+            self._twin = self._renamed(self.dialect.names)
+        return self._twin
+
+    def _renamed(self, names: dict[str, str]) -> "ServiceModel":
+        shapes = dict(self._shapes)
+        for path, name in names.items():
+            shape, _, part = path.partition(".")
+            spec = shapes[shape]
+            if part in spec:
+                shapes[shape] = spec | {part: spec[part] | {"locationName": name}}
+            else:
+                member = spec["members"][part] | {"locationName": name}
+                shapes[shape] = spec | {"members": spec["members"] | {part: member}}
+        return ServiceModel(
+            self.name, {"metadata": self.metadata, "operations": self._operations, "shapes": shapes}
+        )
 
     @cached_property
     def error_names(self) -> frozenset[str]:

@@ -18,7 +18,12 @@ class Wire(Protocol):
 
 
 WIRES: dict[str, Wire] = {
-    "smithy-rpc-v2-cbor": rpccbor, "json": awsjson, "rest-json": restjson, "rest-xml": restxml, "query": query}
+    "smithy-rpc-v2-cbor": rpccbor,
+    "json": awsjson,
+    "rest-json": restjson,
+    "rest-xml": restxml,
+    "query": query,
+}
 
 
 def wire_of(request: Request, model: ServiceModel) -> Wire:

@@ -30,16 +30,22 @@ def operation_name(request: Request, model: ServiceModel) -> str:
 
 def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
     """The parameters of the operation, as botocore's callers write them."""
-    if spec.input is None:
+    member = spec.service.in_forms.operation(spec.name).input
+    if member is None:
         return {}
-    return _read_members(_tree(form(request)), spec.input.shape)
+    found = _read_members(_tree(form(request)), member.shape)
+    by_path = spec.service.dialect.path_member
+    if by_path in member.shape.members and request.path != "/":
+        found.setdefault(by_path, request.path)
+    return found
 
 
 def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Response:
     """The answer to a call that succeeded."""
-    root = Element(f"{spec.name}Response", xmlns=spec.service.metadata.get("xmlNamespace", ""))
-    if spec.output:
-        xml.write_members(SubElement(root, spec.result_wrapper), result, spec.output.shape)
+    root = Element(f"{spec.name}Response", xmlns=_namespace(spec.service))
+    output = spec.service.in_forms.operation(spec.name).output
+    if output:
+        xml.write_members(SubElement(root, spec.result_wrapper), result, output.shape)
     SubElement(SubElement(root, "ResponseMetadata"), "RequestId").text = request_id
     return Response(200, {"content-type": "text/xml", "x-amzn-requestid": request_id}, xml.dump(root))
 
@@ -47,7 +53,7 @@ def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Res
 def render_error(error: AwsError, model: ServiceModel, request_id: str) -> Response:
     """The answer to a call that failed."""
     spec = model.error(error.code, error.status)
-    root = Element("ErrorResponse", xmlns=model.metadata.get("xmlNamespace", ""))
+    root = Element("ErrorResponse", xmlns=_namespace(model))
     fault = SubElement(root, "Error")
     blame = "Sender" if spec.status < 500 else "Receiver"
     for name, text in (("Type", blame), ("Code", spec.code), ("Message", str(error))):
@@ -56,6 +62,10 @@ def render_error(error: AwsError, model: ServiceModel, request_id: str) -> Respo
         xml.write_members(fault, error.members, spec.shape)
     SubElement(root, "RequestId").text = request_id
     return Response(spec.status, {"content-type": "text/xml", "x-amzn-requestid": request_id}, xml.dump(root))
+
+
+def _namespace(model: ServiceModel) -> str:
+    return str(model.metadata.get("xmlNamespace") or model.dialect.namespace)
 
 
 def _tree(fields: dict[str, str]) -> Node:

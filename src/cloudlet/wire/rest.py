@@ -64,7 +64,9 @@ def parse(request: Request, spec: OperationModel, body: Callable[[bytes, Member]
     return found
 
 
-def bind(result: dict[str, Any], spec: OperationModel, body: Callable[[Any, Member], bytes], kind: str) -> Response:
+def bind(
+    result: dict[str, Any], spec: OperationModel, body: Callable[[Any, Member], bytes], kind: str
+) -> Response:
     """The response to ``result``; ``body`` writes what the headers do not carry."""
     response = Response(spec.status, {})
     if spec.output is None:
@@ -194,7 +196,9 @@ def _read_header(text: str, member: Member) -> Any:
         inner = member.shape.item
         if inner.type == "timestamp" and (inner.timestamp_format or "rfc822") == "rfc822":
             halves = [part.strip() for part in text.split(",")]  # "Mon, 01 Jan 2026 …" has a comma of its own
-            return [read_text(", ".join(pair), inner) for pair in zip(halves[::2], halves[1::2], strict=False)]
+            return [
+                read_text(", ".join(pair), inner) for pair in zip(halves[::2], halves[1::2], strict=False)
+            ]
         return [read_text(part, inner) for part in _split(text)]
     return read_text(text, member)
 

@@ -3,7 +3,7 @@
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
-from ..errors import AwsError
+from ..errors import AwsError, SerializationException
 from . import rest, xml
 from .http import Request, Response
 from .model import OperationModel, ServiceModel
@@ -14,7 +14,18 @@ operation_name = rest.operation_name
 
 def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
     """The parameters of the operation, as botocore's callers write them."""
-    return rest.parse(request, spec, lambda body, member: xml.read(xml.load(body), member))
+    unreadable = spec.service.dialect.unreadable
+
+    def body(raw: bytes, member: Member) -> Any:
+        try:
+            return xml.read(xml.load(raw), member)
+        except SerializationException as error:
+            raise (unreadable("body", str(error)) if unreadable else error) from None
+
+    try:
+        return rest.parse(request, spec, body)
+    except SerializationException as error:
+        raise (unreadable("request", str(error)) if unreadable else error) from None
 
 
 def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Response:
@@ -39,6 +50,8 @@ def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Res
 
     response = rest.bind(result, spec, body, "application/xml")
     response.headers[dialect.request_id_header] = request_id
+    if dialect.status:
+        response.status = dialect.status(spec.name, result) or response.status
     return response
 
 
@@ -58,5 +71,6 @@ def render_error(error: AwsError, model: ServiceModel, request_id: str) -> Respo
         root = Element("ErrorResponse", xmlns=model.dialect.namespace)
         root.append(fault)
     SubElement(root, "RequestId").text = request_id
-    headers: dict[str, str | list[str]] = {"content-type": "application/xml", model.dialect.request_id_header: request_id}
+    headers: dict[str, str | list[str]] = {"content-type": "application/xml", **error.headers,
+                                           model.dialect.request_id_header: request_id}
     return Response(spec.status, headers, xml.dump(root))

@@ -104,4 +104,8 @@ def _write_members(value: dict[str, Any], shape: Shape) -> dict[str, Any]:
 
 
 def _headers(request_id: str) -> dict[str, str | list[str]]:
-    return {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "x-amzn-requestid": request_id}
+    return {
+        "content-type": "application/cbor",
+        "smithy-protocol": "rpc-v2-cbor",
+        "x-amzn-requestid": request_id,
+    }

@@ -73,7 +73,9 @@ def _check(value: Any, shape: Shape, path: str) -> Iterator[str]:
 
 def _own(shape: Shape) -> bool:
     """Whether the shape itself, not one inside it, has a constraint."""
-    return bool(shape.required or shape.enum or shape.pattern) or shape.min is not None or shape.max is not None
+    return (
+        bool(shape.required or shape.enum or shape.pattern) or shape.min is not None or shape.max is not None
+    )
 
 
 def _text(value: str, shape: Shape, path: str) -> Iterator[str]:

@@ -70,7 +70,9 @@ def read_text(text: str, member: Member) -> Any:
             case "timestamp":
                 return read_timestamp(text)
     except (ValueError, binascii.Error):
-        raise SerializationException(f"{text[:100]!r} is not a valid {member.type} for {member.wire}") from None
+        raise SerializationException(
+            f"{text[:100]!r} is not a valid {member.type} for {member.wire}"
+        ) from None
     return text
 
 

@@ -14,8 +14,10 @@ import struct
 import sys
 import time
 import traceback
+import typing
 
 _HEAD = struct.Struct(">IB")
+Told = typing.Dict[str, typing.Any]
 
 
 class Channel:
@@ -42,7 +44,7 @@ class Channel:
 class Context:
     """The second argument of a handler. Source: docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
-    def __init__(self, head: dict) -> None:
+    def __init__(self, head: Told) -> None:
         environment = os.environ
         self.aws_request_id = head["request_id"]
         self.invoked_function_arn = head["arn"]
@@ -71,7 +73,7 @@ class Context:
 class Identity:
     """Who called, through Amazon Cognito."""
 
-    def __init__(self, told: "dict | None") -> None:
+    def __init__(self, told: "Told | None") -> None:
         self.cognito_identity_id = (told or {}).get("cognitoIdentityId")
         self.cognito_identity_pool_id = (told or {}).get("cognitoIdentityPoolId")
 
@@ -79,7 +81,7 @@ class Identity:
 class ClientContext:
     """What a mobile client tells of itself."""
 
-    def __init__(self, told: dict) -> None:
+    def __init__(self, told: Told) -> None:
         self.custom, self.env = told.get("custom"), told.get("env")
         self.client = type("Client", (), told["client"])() if told.get("client") else None
 
@@ -87,12 +89,12 @@ class ClientContext:
 class LogFormatter(logging.Formatter):
     """``[INFO]\\t2026-01-02T03:04:05.678Z\\trequest id\\tmessage``, as Lambda formats."""
 
-    converter = time.gmtime
     request_id = ""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        text = f"[{record.levelname}]\t{stamp}.{int(record.msecs):03d}Z\t{self.request_id}\t{record.getMessage()}\n"
+        stamp = f"{stamp}.{int(record.msecs):03d}Z"
+        text = f"[{record.levelname}]\t{stamp}\t{self.request_id}\t{record.getMessage()}\n"
         if record.exc_info:
             text += self.formatException(record.exc_info) + "\n"
         return text
@@ -105,7 +107,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
-        entry = {"timestamp": stamp, "level": record.levelname, "message": record.getMessage(),
+        entry: Told = {"timestamp": stamp, "level": record.levelname, "message": record.getMessage(),
                  "logger": record.name, "requestId": self.request_id}
         if record.exc_info and record.exc_info[0]:
             entry |= {"errorType": record.exc_info[0].__name__, "errorMessage": str(record.exc_info[1]),
@@ -227,7 +229,9 @@ class MarshalError(Exception):
     """Runtime.MarshalError"""
 
 
-def answer(channel: Channel, function: object, body: bytes, formatter: "LogFormatter | JsonFormatter") -> None:
+def answer(
+    channel: Channel, function: object, body: bytes, formatter: "LogFormatter | JsonFormatter"
+) -> None:
     """Run the handler on one event."""
     size = int.from_bytes(body[:4], "big")
     head = json.loads(body[4 : 4 + size])

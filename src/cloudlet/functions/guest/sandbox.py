@@ -20,8 +20,25 @@ OLD = "/.old"  # where the machine's own root hangs while a worker's is built
 _libc = ctypes.CDLL(None, use_errno=True)
 # the machine's own software, and what of /etc name resolution, TLS and the loader read
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
-_ETC = ("ssl", "ca-certificates", "pki", "resolv.conf", "hosts", "nsswitch.conf", "host.conf", "gai.conf", "services",
-        "protocols", "localtime", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "mime.types", "fonts")
+_ETC = (
+    "ssl",
+    "ca-certificates",
+    "pki",
+    "resolv.conf",
+    "hosts",
+    "nsswitch.conf",
+    "host.conf",
+    "gai.conf",
+    "services",
+    "protocols",
+    "localtime",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "alternatives",
+    "mime.types",
+    "fonts",
+)
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
@@ -59,7 +76,11 @@ def bind(source: str, target: str, *, writable: bool = False) -> None:
     if not writable:
         # in a user namespace the flags that the source has can't be taken away, so they are kept
         kept = os.statvfs(target).f_flag & (MS_NOSUID | MS_NODEV | 8 | 1024 | 2048 | 4096 * 512)
-        mount("none", target, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | (kept & (MS_NOSUID | MS_NODEV | 8 | 1024)))
+        mount(
+            "none",
+            target,
+            flags=MS_BIND | MS_REMOUNT | MS_RDONLY | (kept & (MS_NOSUID | MS_NODEV | 8 | 1024)),
+        )
 
 
 def become_mapped(inside: int) -> None:
@@ -80,7 +101,19 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
     unshare(CLONE_NEWNS)
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m")
-    for path in ("dev", "proc", "tmp", "var/task", "var/runtime", "var/deps", "opt", "etc", "root", OLD[1:], "run"):
+    for path in (
+        "dev",
+        "proc",
+        "tmp",
+        "var/task",
+        "var/runtime",
+        "var/deps",
+        "opt",
+        "etc",
+        "root",
+        OLD[1:],
+        "run",
+    ):
         os.makedirs(f"{root}/{path}", exist_ok=True)
     for path in _SYSTEM:
         if os.path.islink(path):
@@ -90,7 +123,10 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
     for name in _ETC:
         if os.path.exists(f"/etc/{name}"):
             bind(os.path.realpath(f"/etc/{name}"), f"{root}/etc/{name}")
-    _write(f"{root}/etc/passwd", f"root:x:0:0:root:/root:/bin/sh\nsbx_user:x:{WORKER_UID}:{WORKER_UID}::/tmp:/bin/sh\n")
+    _write(
+        f"{root}/etc/passwd",
+        f"root:x:0:0:root:/root:/bin/sh\nsbx_user:x:{WORKER_UID}:{WORKER_UID}::/tmp:/bin/sh\n",
+    )
     _write(f"{root}/etc/group", f"root:x:0:\nsbx_user:x:{WORKER_UID}:\n")
     for name in _DEVICES:
         bind(f"/dev/{name}", f"{root}/dev/{name}", writable=True)
@@ -152,12 +188,102 @@ def confine() -> None:
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 # mount and namespaces, kernel modules and memory, other processes' insides, keys, clocks, swap, reboot
 _FORBIDDEN = {
-    "x86_64": (101, 155, 165, 166, 167, 168, 169, 170, 171, 172, 173, 175, 176, 246, 248, 249, 250, 272, 279, 298,
-               303, 304, 308, 310, 311, 312, 313, 320, 321, 323, 159, 164, 227, 305, 153, 163, 179, 425, 426, 427,
-               428, 429, 430, 431, 432, 433, 442),
-    "aarch64": (117, 41, 40, 39, 224, 225, 142, 161, 162, 105, 106, 104, 217, 218, 219, 97, 239, 241, 264, 265, 268,
-                270, 271, 272, 273, 294, 280, 282, 171, 170, 112, 266, 58, 89, 60, 425, 426, 427, 428, 429, 430,
-                431, 432, 433, 442),
+    "x86_64": (
+        101,
+        155,
+        165,
+        166,
+        167,
+        168,
+        169,
+        170,
+        171,
+        172,
+        173,
+        175,
+        176,
+        246,
+        248,
+        249,
+        250,
+        272,
+        279,
+        298,
+        303,
+        304,
+        308,
+        310,
+        311,
+        312,
+        313,
+        320,
+        321,
+        323,
+        159,
+        164,
+        227,
+        305,
+        153,
+        163,
+        179,
+        425,
+        426,
+        427,
+        428,
+        429,
+        430,
+        431,
+        432,
+        433,
+        442,
+    ),
+    "aarch64": (
+        117,
+        41,
+        40,
+        39,
+        224,
+        225,
+        142,
+        161,
+        162,
+        105,
+        106,
+        104,
+        217,
+        218,
+        219,
+        97,
+        239,
+        241,
+        264,
+        265,
+        268,
+        270,
+        271,
+        272,
+        273,
+        294,
+        280,
+        282,
+        171,
+        170,
+        112,
+        266,
+        58,
+        89,
+        60,
+        425,
+        426,
+        427,
+        428,
+        429,
+        430,
+        431,
+        432,
+        433,
+        442,
+    ),
 }
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _NEW_NAMESPACES = 0x7E020000
@@ -171,7 +297,12 @@ def seccomp_program(machine: str) -> bytes:
         return struct.pack("HBBI", code, true, false, value)
     load, equal, any_bit, give = 0x20, 0x15, 0x45, 0x06
     kill, deny, allow, absent = 0x80000000, 0x00050001, 0x7FFF0000, 0x00050026
-    program = [op(load, 0, 0, 4), op(equal, 1, 0, _ARCHITECTURES[machine]), op(give, 0, 0, kill), op(load, 0, 0, 0)]
+    program = [
+        op(load, 0, 0, 4),
+        op(equal, 1, 0, _ARCHITECTURES[machine]),
+        op(give, 0, 0, kill),
+        op(load, 0, 0, 0),
+    ]
     if machine == "x86_64":
         program += [op(0x35, 0, 1, 0x40000000), op(give, 0, 0, deny)]  # the x32 numbering of the same calls
     for number in _FORBIDDEN[machine]:

@@ -6,17 +6,20 @@ no sleeps: a forked worker finds a state nobody was in the middle of changing.
 """
 
 import array
+import contextlib
 import json
 import os
 import selectors
 import signal
 import socket
 import sys
+import typing
 
-import python_worker
-import sandbox
+import python_worker  # type: ignore[import-not-found]
+import sandbox  # type: ignore[import-not-found]
 
 _LARGEST = 1 << 20
+Order = typing.Dict[str, typing.Any]
 
 
 def main() -> None:
@@ -33,10 +36,8 @@ def main() -> None:
     else:
         sys.path[0] = setup["runtime_folder"]
     for name in setup["warm"]:
-        try:
+        with contextlib.suppress(ImportError):
             __import__(name)
-        except ImportError:
-            pass
     Zygote(orders, isolated, setup["privileged"]).serve()
 
 
@@ -92,7 +93,7 @@ class Zygote:
         self._workers[pid] = order["id"]
         self._tell({"started": order["id"], "pid": pid})
 
-    def _become(self, order: dict, files: "list[int]") -> None:
+    def _become(self, order: Order, files: "list[int]") -> None:
         """In the child: turn into the worker."""
         try:
             signal.set_wakeup_fd(-1)
@@ -148,7 +149,7 @@ class Zygote:
                 else:
                     os.killpg(pid, signal.SIGKILL)
 
-    def _tell(self, news: dict) -> None:
+    def _tell(self, news: Order) -> None:
         try:
             self._orders.send(json.dumps(news).encode())
         except OSError:

@@ -1,0 +1,127 @@
+"""Aliases: names for versions, with weights that really split traffic."""
+
+from typing import Any
+
+from ...kernel import Call
+from .errors import (
+    InvalidParameterValueException,
+    PreconditionFailedException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
+from .records import LATEST, Alias, aliases, arn_of, name_of, version
+from .service import lambda_
+
+Config = dict[str, Any]
+
+
+@lambda_.operation
+def create_alias(call: Call, function_name: str, name: str, function_version: str, description: str = "",
+                 routing_config: Config | None = None) -> Config:
+    """Create an alias."""
+    function = name_of(call, function_name).name
+    _check(call, function, function_version, routing_config)
+    if aliases.get(call, function, name):
+        raise ResourceConflictException(f"Alias already exists: {arn_of(call, function, name)}", Type="User")
+    record = Alias(name, function_version, call.ids.uuid(), description, _weights(routing_config))
+    aliases.put(call, function, name, record=record)
+    return _shown(call, function, record)
+
+
+@lambda_.operation
+def update_alias(call: Call, function_name: str, name: str, function_version: str | None = None,
+                 description: str | None = None, routing_config: Config | None = None,
+                 revision_id: str | None = None) -> Config:
+    """Change an alias."""
+    function = name_of(call, function_name).name
+    record = _find(call, function, name)
+    if revision_id and revision_id != record.revision:
+        raise PreconditionFailedException(
+            "The Revision Id provided does not match the latest Revision Id. "
+            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+            Type="User",
+        )
+    _check(call, function, function_version or record.version, routing_config)
+    record.version = function_version or record.version
+    record.description = record.description if description is None else description
+    record.weights = record.weights if routing_config is None else _weights(routing_config)
+    record.revision = call.ids.uuid()
+    aliases.put(call, function, name, record=record)
+    return _shown(call, function, record)
+
+
+@lambda_.operation
+def get_alias(call: Call, function_name: str, name: str) -> Config:
+    """An alias."""
+    function = name_of(call, function_name).name
+    return _shown(call, function, _find(call, function, name))
+
+
+@lambda_.operation
+def delete_alias(call: Call, function_name: str, name: str) -> None:
+    """Delete an alias; no error if there is none."""
+    aliases.delete(call, name_of(call, function_name).name, name)
+
+
+@lambda_.operation
+def list_aliases(
+    call: Call,
+    function_name: str,
+    function_version: str | None = None,
+    marker: str | None = None,
+    max_items: int = 50,
+) -> Config:
+    """The aliases of a function, by name."""
+    function = name_of(call, function_name).name
+    version(call, function)
+    found: list[Alias] = []
+    for _, record in aliases.items(call, function, after=(function, marker) if marker else None):
+        if function_version and record.version != function_version:
+            continue
+        if len(found) == max_items:
+            return {"Aliases": [_shown(call, function, one) for one in found], "NextMarker": found[-1].name}
+        found.append(record)
+    return {"Aliases": [_shown(call, function, one) for one in found]}
+
+
+def _find(call: Call, function: str, name: str) -> Alias:
+    record = aliases.get(call, function, name)
+    if record is None:
+        raise ResourceNotFoundException(f"Cannot find alias arn: {arn_of(call, function, name)}", Type="User")
+    return record
+
+
+def _weights(routing: Config | None) -> dict[str, float]:
+    return dict((routing or {}).get("AdditionalVersionWeights") or {})
+
+
+def _check(call: Call, function: str, main: str, routing: Config | None) -> None:
+    version(call, function, main)
+    weights = _weights(routing)
+    if len(weights) > 1:
+        raise InvalidParameterValueException("Only one additional version can be given a weight.")
+    for other, weight in weights.items():
+        if LATEST in (main, other):
+            raise InvalidParameterValueException(
+                "$LATEST is not supported for an alias pointing to more than 1 version"
+            )
+        if other == main:
+            raise InvalidParameterValueException(
+                "Invalid function version weights: an alias can't weigh its own version."
+            )
+        if not 0 <= weight <= 1:
+            raise InvalidParameterValueException(f"Weights must be between 0.0 and 1.0, not {weight}.")
+        version(call, function, other)
+
+
+def _shown(call: Call, function: str, record: Alias) -> Config:
+    found: Config = {
+        "AliasArn": arn_of(call, function, record.name),
+        "Name": record.name,
+        "FunctionVersion": record.version,
+        "Description": record.description,
+        "RevisionId": record.revision,
+    }
+    if record.weights:
+        found["RoutingConfig"] = {"AdditionalVersionWeights": record.weights}
+    return found

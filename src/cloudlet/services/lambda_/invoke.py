@@ -1,0 +1,72 @@
+"""Invoke: now and waiting for the answer, later, or not at all."""
+
+from typing import Any
+
+import msgspec
+
+from ...kernel import Call, Conversation
+from .asynchronous import accept
+from .errors import InvalidRequestContentException, RequestTooLargeException
+from .limits import ASYNC_PAYLOAD, SYNC_PAYLOAD
+from .records import name_of, version
+from .runner import log_tail, run
+from .service import lambda_
+
+
+@lambda_.operation
+async def invoke(call: Conversation, function_name: str, invocation_type: str = "RequestResponse",
+                 log_type: str = "None", client_context: str | None = None, payload: bytes = b"",
+                 qualifier: str | None = None) -> dict[str, Any]:
+    """Run a function."""
+    name = name_of(call, function_name, qualifier)
+    call = call.elsewhere(account=name.account, region=name.region)
+    check_payload(payload, SYNC_PAYLOAD if invocation_type != "Event" else ASYNC_PAYLOAD)
+    if invocation_type == "DryRun":
+        await call.transact(lambda inner: version(inner, name.name, name.qualifier))
+        return {"StatusCode": 204}
+    if invocation_type == "Event":
+        await call.transact(lambda inner: accept(inner, name, payload, call.id))
+        return {"StatusCode": 202, "Payload": b""}
+    outcome, ran = await run(call, name, payload, client_context=_context(client_context))
+    answer: dict[str, Any] = {"StatusCode": 200, "Payload": outcome.payload, "ExecutedVersion": ran.version}
+    if outcome.error:
+        answer["FunctionError"] = "Unhandled"
+    if log_type == "Tail":
+        answer["LogResult"] = log_tail(outcome)
+    return answer
+
+
+@lambda_.operation
+def invoke_async(call: Call, function_name: str, invoke_args: bytes) -> dict[str, Any]:
+    """The operation that came before ``Invoke`` with ``Event``."""
+    check_payload(invoke_args, ASYNC_PAYLOAD)
+    accept(call, name_of(call, function_name), invoke_args, call.id)
+    return {"Status": 202}
+
+
+def check_payload(payload: bytes, limit: int) -> None:
+    """An event must be JSON, and not too large."""
+    if len(payload) > limit:
+        raise RequestTooLargeException(
+            f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        )
+    try:
+        msgspec.json.decode(payload or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequestContentException(
+            f"Could not parse request body into json: {error}", Type="User"
+        ) from None
+
+
+def _context(header: str | None) -> str:
+    """The client context, which comes in base64."""
+    if not header:
+        return ""
+    try:
+        raw = msgspec.json.decode(f'"{header}"', type=bytes)
+        msgspec.json.decode(raw)
+        return raw.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidRequestContentException(
+            "Client context must be a valid Base64-encoded JSON object."
+        ) from None

@@ -1,0 +1,159 @@
+"""What Lambda keeps: functions, and a record for each of their versions."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ...kernel import Call, Conversation
+from ...store import Table
+from .errors import InvalidParameterValueException, ResourceNotFoundException
+
+LATEST = "$LATEST"
+_NAME = re.compile(
+    r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:)?(?:(?P<region>[a-z]{2}(?:-gov)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?(?:function:)?(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
+)
+
+
+class Function(msgspec.Struct):
+    """A function as a whole."""
+
+    name: str
+    created_ms: int
+    next_version: int = 1
+    tags: dict[str, str] = {}
+    reserved: int | None = None  # concurrency
+
+
+class Version(msgspec.Struct):
+    """Code and configuration; ``$LATEST`` can change, numbered versions never do."""
+
+    name: str
+    version: str
+    role: str
+    runtime: str
+    handler: str
+    code: str  # a folder on this machine
+    code_sha256: str
+    code_size: int
+    modified_ms: int
+    revision: str
+    description: str = ""
+    timeout_s: int = 3
+    memory_mb: int = 128
+    tmp_mb: int = 512
+    environment: dict[str, str] = {}
+    layers: list[str] = []
+    architectures: list[str] = []
+    dead_letter: str = ""
+    logging: dict[str, str] = {}
+    watched: bool = False  # the folder is somebody's working copy
+    dependencies: str = ""  # a folder of packages besides
+    blob: str = ""  # the package as it was uploaded
+
+
+class Alias(msgspec.Struct):
+    """A name for a version, or for two with a weight on the second."""
+
+    name: str
+    version: str
+    revision: str
+    description: str = ""
+    weights: dict[str, float] = {}
+
+
+functions = Table("lambda.functions", Function)
+versions = Table("lambda.versions", Version)
+aliases = Table("lambda.aliases", Alias)
+
+
+class Name(NamedTuple):
+    """A function as requests name it."""
+
+    name: str
+    qualifier: str
+    account: str
+    region: str
+
+
+def name_of(call: Call | Conversation, text: str, qualifier: str | None = None) -> Name:
+    """Read a name, a partial or a whole ARN; a qualifier in the name must agree with the one beside it."""
+    match = _NAME.fullmatch(text)
+    if not match:
+        raise InvalidParameterValueException(f"Invalid function name or ARN: {text}")
+    own = match["qualifier"]
+    if own and qualifier and own != qualifier:
+        raise InvalidParameterValueException(
+            "The derived qualifier from the function name does not match the specified qualifier.")
+    return Name(
+        match["name"],
+        qualifier or own or "",
+        match["account"] or call.account,
+        match["region"] or call.region,
+    )
+
+
+def arn_of(call: Call | Conversation, name: str, qualifier: str = "") -> str:
+    """The ARN of a function, a version or an alias."""
+    return call.arn(f"function:{name}:{qualifier}" if qualifier else f"function:{name}")
+
+
+def function(call: Call, name: str) -> Function:
+    """The function, or the error AWS gives."""
+    found = functions.get(call, name)
+    if found is None:
+        raise ResourceNotFoundException(f"Function not found: {arn_of(call, name)}", Type="User")
+    return found
+
+
+def version(call: Call, name: str, qualifier: str = "") -> Version:
+    """The version that a qualifier names (an alias names its main one), or the error AWS gives."""
+    alias = aliases.get(call, name, qualifier) if qualifier and qualifier != LATEST else None
+    found = versions.get(call, name, alias.version if alias else qualifier or LATEST)
+    if found is None:
+        raise ResourceNotFoundException(f"Function not found: {arn_of(call, name, qualifier)}", Type="User")
+    return found
+
+
+def configuration(call: Call | Conversation, record: Version, *, qualified: bool = False) -> dict[str, Any]:
+    """A version as ``GetFunctionConfiguration`` shows it."""
+    numbered = record.version != LATEST
+    arn = arn_of(call, record.name, record.version if numbered or qualified else "")
+    group = record.logging.get("LogGroup") or f"/aws/lambda/{record.name}"
+    found: dict[str, Any] = {
+        "FunctionName": record.name,
+        "FunctionArn": arn,
+        "Runtime": record.runtime,
+        "Role": record.role,
+        "Handler": record.handler,
+        "CodeSize": record.code_size,
+        "Description": record.description,
+        "Timeout": record.timeout_s,
+        "MemorySize": record.memory_mb,
+        "LastModified": stamp(record.modified_ms),
+        "CodeSha256": record.code_sha256,
+        "Version": record.version,
+        "TracingConfig": {"Mode": "PassThrough"},
+        "RevisionId": record.revision,
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "PackageType": "Zip",
+        "Architectures": record.architectures,
+        "EphemeralStorage": {"Size": record.tmp_mb},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": group} | record.logging,
+    }
+    if record.environment:
+        found["Environment"] = {"Variables": record.environment}
+    if record.layers:
+        found["Layers"] = [{"Arn": arn} for arn in record.layers]
+    if record.dead_letter:
+        found["DeadLetterConfig"] = {"TargetArn": record.dead_letter}
+    return found
+
+
+def stamp(ms: int) -> str:
+    """``2026-01-02T03:04:05.678+0000``, Lambda's own way to say a moment."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}+0000"

@@ -1,0 +1,174 @@
+"""From a request to a worker: which version, with which limits and credentials, and what is logged."""
+
+import base64
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from ...errors import AwsError
+from ...functions import Invocation, Outcome, Pool, Spec
+from ...functions.journal import Journal, Stream
+from ...identity import service_principal
+from ...kernel import Call, Conversation
+from .errors import TooManyRequestsException
+from .layers import folder_of
+from .limits import CONCURRENCY
+from .records import LATEST, Function, Name, Version, aliases, arn_of, function, version
+
+_MODES = {"Reserved": "ReservedFunctionConcurrentInvocationLimitExceeded",
+          "Account": "ConcurrentInvocationLimitExceeded"}
+
+
+class Chosen(NamedTuple):
+    """What a request runs."""
+
+    whole: Function
+    version: Version
+    layers: tuple[Path, ...]
+
+
+def choose(call: Call, name: Name, chance: float) -> Chosen:
+    """The version a name and qualifier stand for; an alias with weights splits by ``chance`` (0 to 1)."""
+    whole = function(call, name.name)
+    qualifier = name.qualifier
+    alias = aliases.get(call, name.name, qualifier) if qualifier and qualifier != LATEST else None
+    if alias and alias.weights:
+        (other, weight), = alias.weights.items()
+        qualifier = other if chance < weight else alias.version
+    record = version(call, name.name, qualifier)
+    return Chosen(whole, record, tuple(folder_of(call, layer) for layer in record.layers))
+
+
+def spec_of(call: Conversation, chosen: Chosen) -> Spec:
+    """A version as the pool takes it."""
+    record = chosen.version
+    arn = arn_of(call, record.name, record.version if record.version != LATEST else "")
+    environment = dict(record.environment)
+    if record.logging.get("LogFormat") == "JSON":
+        environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON",
+                        "AWS_LAMBDA_LOG_LEVEL": record.logging.get("ApplicationLogLevel", "INFO")}
+    return Spec(
+        key=f"{arn} {record.revision}",
+        name=record.name,
+        arn=arn,
+        version=record.version,
+        runtime=record.runtime,
+        handler=record.handler,
+        code=Path(record.code),
+        layers=chosen.layers,
+        dependencies=Path(record.dependencies) if record.dependencies else None,
+        memory_mb=record.memory_mb,
+        timeout_ms=record.timeout_s * 1000,
+        tmp_mb=record.tmp_mb,
+        environment=tuple(environment.items()),
+        account=call.account,
+        region=call.region,
+        watched=record.watched,
+        log_group=record.logging.get("LogGroup") or f"/aws/lambda/{record.name}",
+    )
+
+
+async def run(call: Conversation, name: Name, payload: bytes, *, client_context: str = "",
+              request_id: str = "") -> tuple[Outcome, Version]:
+    """Run a function on one event, within its concurrency, and write its log."""
+    chance = int.from_bytes(call.ids.bytes(4), "big") / (1 << 32)
+    chosen = await call.transact(lambda inner: choose(inner, name, chance))
+    spec, pool = spec_of(call, chosen), call.use(Pool)
+    role = chosen.version.role
+
+    async def credentials(spec: Spec) -> dict[str, str]:
+        return await role_credentials(call, role, spec.name)
+
+    with Admission(call, pool, chosen.whole):
+        invocation = Invocation(request_id or call.id, payload, arn_of(call, name.name, name.qualifier),
+                                call.trace.header(), client_context)
+        outcome = await pool.run(spec, invocation, credentials)
+    _write(call, spec, invocation, outcome)
+    return outcome, chosen.version
+
+
+class Admission:
+    """Counts a running invocation, and refuses the one too many."""
+
+    def __init__(self, call: Conversation, pool: Pool, whole: Function) -> None:
+        self._running = pool.running
+        self._keys = [f"{call.account}/{call.region}/{whole.name}", f"{call.account}/{call.region}"]
+        self._limits = [(whole.reserved, "Reserved"), (CONCURRENCY, "Account")]
+
+    def __enter__(self) -> None:
+        for key, (limit, which) in zip(self._keys, self._limits, strict=True):
+            if limit is not None and self._running[key] >= limit:
+                raise TooManyRequestsException(Reason=_MODES[which], Type="User")
+        for key in self._keys:
+            self._running[key] += 1
+
+    def __exit__(self, *_: object) -> None:
+        for key in self._keys:
+            self._running[key] -= 1
+            if not self._running[key]:
+                del self._running[key]
+
+
+async def role_credentials(call: Conversation, role: str, name: str) -> dict[str, str]:
+    """Short-lived credentials of the function's role, as its environment has them.
+
+    A role that does not exist here gives the account's own: an application can be tried before its roles are.
+    """
+    try:
+        assumed = await call.invoke(
+            "sts",
+            "AssumeRole",
+            as_principal=service_principal("lambda", call.account),
+            RoleArn=role,
+            RoleSessionName=name[:64],
+            DurationSeconds=43_200,
+        )
+        given = assumed["Credentials"]
+        return {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+                "AWS_SESSION_TOKEN": given["SessionToken"]}
+    except AwsError:
+        return {
+            "AWS_ACCESS_KEY_ID": call.account,
+            "AWS_SECRET_ACCESS_KEY": "cloudlet",
+            "AWS_SESSION_TOKEN": "cloudlet",
+        }
+
+
+def _write(call: Conversation, spec: Spec, invocation: Invocation, outcome: Outcome) -> None:
+    """START, what the function wrote, END and REPORT, as AWS writes them."""
+    now = call.now_ms
+    begun = now - int(outcome.duration_ms)
+    id = invocation.request_id
+    if spec.environment and dict(spec.environment).get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        lines = [*outcome.log, (now, _json_report(spec, id, outcome))]
+    else:
+        report = (f"REPORT RequestId: {id}\tDuration: {outcome.duration_ms:.2f} ms\t"
+                  f"Billed Duration: {-(-(outcome.duration_ms + outcome.init_ms) // 1):.0f} ms\t"
+                  f"Memory Size: {spec.memory_mb} MB\tMax Memory Used: {outcome.memory_mb} MB\t")
+        if outcome.init_ms:
+            report += f"Init Duration: {outcome.init_ms:.2f} ms\t"
+        report += f"\nXRAY TraceId: {call.trace.root}\tSegmentId: {call.trace.parent}\tSampled: true\t"
+        if outcome.error and outcome.error != "Unhandled":
+            status = "timeout" if outcome.error == "Sandbox.Timedout" else "error"
+            report += f"Status: {status}" + (f"\tError Type: {outcome.error}" if status == "error" else "")
+        lines = [(begun, f"START RequestId: {id} Version: {spec.version}"), *outcome.log,
+                 (now, f"END RequestId: {id}"), (now, report)]
+    outcome.log = lines
+    call.use(Journal).add(Stream(call.account, call.region, spec.log_group, outcome.stream), lines)
+
+
+def _json_report(spec: Spec, id: str, outcome: Outcome) -> str:
+    metrics = {"durationMs": round(outcome.duration_ms, 3), "billedDurationMs": -(-outcome.duration_ms // 1),
+               "memorySizeMB": spec.memory_mb, "maxMemoryUsedMB": outcome.memory_mb}
+    if outcome.init_ms:
+        metrics["initDurationMs"] = round(outcome.init_ms, 3)
+    return json.dumps({"type": "platform.report", "record": {
+        "requestId": id, "metrics": metrics, "status": "error" if outcome.error else "success"}})
+
+
+def log_tail(outcome: Outcome) -> str:
+    """The last 4 KB of the log, in base64, as ``LogType: Tail`` asks for."""
+    text = "\n".join(line for _, line in outcome.log) + "\n"
+    return base64.b64encode(text.encode()[-4096:]).decode()
+
+
