@@ -22,6 +22,7 @@ SERVICES = [
     "acm", "iot", "iot-data", "batch", "efs", "rds-data", "budgets",
 ]
 EXAMPLES = 3
+UNREADABLE = {"GetBucketNotification", "PutBucketNotification"}  # an old form with two members of one name
 
 
 class Generator:
@@ -148,7 +149,7 @@ def test_what_botocore_writes_is_read_back(oracle, service, protocol):
     wrong = []
     for name in ours.operation_names:
         spec = ours.operation(name)
-        for n in range(EXAMPLES):
+        for n in range(EXAMPLES if name not in UNREADABLE else 0):
             params = Generator(f"{service}.{name}.{n}").value(spec.input) if spec.input else {}
             sent = serializer.serialize_to_request(params, theirs.operation_model(name))
             request = request_of(sent)
@@ -176,7 +177,7 @@ def test_what_we_write_botocore_reads_back(oracle, service, protocol):
         spec = ours.operation(name)
         if spec.output and any(m.shape.eventstream for m in spec.output.shape.members.values()):
             continue
-        for n in range(EXAMPLES if name != "GetBucketNotification" else 0):  # its old form has no reading
+        for n in range(EXAMPLES if name not in UNREADABLE else 0):
             result = Generator(f"{service}.{name}.{n}").value(spec.output) if spec.output else {}
             try:
                 response = wire.render(result, spec, "id")
