@@ -18,6 +18,7 @@ from .fabric.standing import Supervisor
 from .fabric.timers import Timers
 from .functions import Pool, Spec
 from .functions.journal import Journal, Stream
+from .functions.runtimes import Runtimes
 from .gateway.control import Control
 from .gateway.gateway import Gateway
 from .gateway.server import Server
@@ -40,6 +41,7 @@ class Options(msgspec.Struct, frozen=True):
     port: int = 4566
     durability: Durability = "process"
     postgres: str = ""
+    nearest_runtime: bool = False  # may an installed interpreter stand in for one that is not?
 
 
 class Cloudlet:
@@ -56,19 +58,20 @@ class Cloudlet:
         self.kernel.guards.append(tracing(self.tracer))
         self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power"))
         self._timers, self._supervisor = Timers(self.kernel), Supervisor(self.kernel)
-        self.pool, self.journal = Pool(self.clock, ids), Journal(partial(write_log, self.kernel))
+        self.pool = Pool(self.clock, ids, Runtimes(nearest=options.nearest_runtime))
+        self.journal = Journal(partial(write_log, self.kernel))
         self.pool.sink = self._between
         self.kernel.provide(self.pool)
         self.kernel.provide(self.journal)
+        self.control = Control(self.kernel, self.clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: Server | None = None
         self.port = options.port
 
     async def start(self) -> None:
         """Open the door; when this returns, requests are answered."""
-        control = Control(self.kernel, self.clock)
-        await control.restore_clock()
-        gateway = Gateway(self.kernel, control.handle)
+        await self.control.restore_clock()
+        gateway = Gateway(self.kernel, self.control.handle)
         self._server = Server(gateway.handle, lambda error: log.error("a response broke off: %r", error))
         self.port = await self._server.start(self.options.host, self.options.port)
         place = Place(self.options.host, self.port, self.folder)

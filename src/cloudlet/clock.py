@@ -9,6 +9,8 @@ import heapq
 import itertools
 import time
 
+_MOVES = 256  # that ``shown_at`` remembers
+
 
 class Clock:
     """The cloudlet's time, in milliseconds since 1970."""
@@ -18,14 +20,32 @@ class Clock:
         self.frozen_ms: int | None = None
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = itertools.count()
+        self._gone = 0  # of the waiters, those who gave up
         self._alarm: asyncio.TimerHandle | None = None
+        self._moved: list[tuple[int, int, int | None]] = []  # machine's time, offset and freeze before the move
 
     def now_ms(self) -> int:
         """The moment it is now."""
-        return int(time.time() * 1000) + self.offset_ms if self.frozen_ms is None else self.frozen_ms
+        if self.frozen_ms is not None:
+            return self.frozen_ms
+        return int(time.time() * 1000) + self.offset_ms
+
+    def machine_ms(self) -> int:
+        """The machine's own time, which others on it go by."""
+        return int(time.time() * 1000)
+
+    def shown_at(self, machine_ms: int) -> int:
+        """What this clock showed when the machine's showed ``machine_ms``."""
+        offset_ms, frozen_ms = self.offset_ms, self.frozen_ms
+        for moved_ms, offset_before, frozen_before in reversed(self._moved):
+            if machine_ms >= moved_ms:
+                break
+            offset_ms, frozen_ms = offset_before, frozen_before
+        return machine_ms + offset_ms if frozen_ms is None else frozen_ms
 
     def advance(self, by_ms: int) -> None:
         """Move ahead (or back) by ``by_ms``."""
+        self._note()
         if self.frozen_ms is None:
             self.offset_ms += by_ms
         else:
@@ -38,15 +58,20 @@ class Clock:
 
     def freeze(self) -> None:
         """Stand still, until ``resume`` or somebody moves the hands."""
+        self._note()
         self.frozen_ms = self.now_ms()
         self._wake()
 
     def resume(self) -> None:
         """Run on from the moment shown."""
         if self.frozen_ms is not None:
+            self._note()
             self.offset_ms = self.frozen_ms - int(time.time() * 1000)
             self.frozen_ms = None
             self._wake()
+
+    def _note(self) -> None:
+        self._moved = [*self._moved[1 - _MOVES:], (self.machine_ms(), self.offset_ms, self.frozen_ms)]
 
     async def sleep_until(self, at_ms: int) -> None:
         """Wait for ``at_ms``."""
@@ -54,8 +79,21 @@ class Clock:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiters, (at_ms, next(self._tickets), future))
-        self._wake()
-        await future
+        if self._waiters[0][2] is future:
+            self._wake()
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        """Somebody gave up waiting: once half of those kept have, let go of them."""
+        self._gone += 1
+        if self._gone * 2 > len(self._waiters):
+            self._waiters = [waiter for waiter in self._waiters if not waiter[2].done()]
+            heapq.heapify(self._waiters)
+            self._gone = 0
 
     def _wake(self) -> None:
         """Wake everyone whose moment has come, and set the alarm for the next."""

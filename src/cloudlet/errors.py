@@ -20,8 +20,9 @@ class AwsError(Exception):
     status: ClassVar[int] = 400
 
     def __init__(self, message: str = "", **members: object) -> None:
-        super().__init__(message or inspect.getdoc(type(self)) or "")
+        super().__init__(message or (inspect.getdoc(type(self)) or "").replace("\n", " "))
         self.members = members
+        self.headers: dict[str, str] = {}  # that go with the answer, beside the protocol's own
 
     @property
     def code(self) -> str:

@@ -6,7 +6,6 @@ for long, or when something happened to it; nothing waits for that but the proce
 
 import asyncio
 import logging
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
@@ -17,7 +16,7 @@ from ..clock import Clock
 from ..ids import Ids
 from .cgroups import Groups
 from .isolation import can_isolate
-from .runtimes import interpreter
+from .runtimes import OWN, Runtimes
 from .spec import Invocation, Outcome, Spec
 from .worker import Worker
 from .zygotes import Zygote
@@ -33,8 +32,8 @@ CREDENTIALS_S = 6 * 3600.0  # a worker is replaced after this: its credentials l
 class Pool:
     """Runs functions."""
 
-    def __init__(self, clock: Clock, ids: Ids) -> None:
-        self._clock, self._ids = clock, ids
+    def __init__(self, clock: Clock, ids: Ids, runtimes: Runtimes) -> None:
+        self._clock, self._ids, self.runtimes = clock, ids, runtimes
         self._groups = Groups()
         self._zygotes: dict[Path, Zygote] = {}
         self._workers: dict[str, Worker] = {}
@@ -76,7 +75,7 @@ class Pool:
 
     async def warm(self, runtime: str) -> None:
         """Start what a runtime needs before the first call asks for it."""
-        self._zygote(_fork_interpreter(runtime))
+        self._zygote(self._fork_interpreter(runtime))
 
     async def stop(self) -> None:
         """End every worker."""
@@ -104,7 +103,7 @@ class Pool:
         return None
 
     async def _start(self, spec: Spec, credentials: Credentials) -> Worker:
-        zygote = self._zygote(_fork_interpreter(spec.runtime))
+        zygote = self._zygote(self._fork_interpreter(spec.runtime))
         id = self._ids.hex(32)
         day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
         stream = f"{day}/[{spec.version}]{id}"
@@ -114,7 +113,7 @@ class Pool:
         self._workers[id], self._born[id] = worker, time.monotonic()
         environment = _environment(spec, stream, self.endpoint) | await credentials(spec)
         try:
-            await worker.start(_order(spec, environment))
+            await worker.start(_order(spec, environment, self.runtimes))
         except BaseException:
             worker.kill()
             raise
@@ -125,6 +124,10 @@ class Pool:
         if zygote is None:
             zygote = self._zygotes[interpreter_path] = Zygote(interpreter_path, self._ended, self._lost)
         return zygote
+
+    def _fork_interpreter(self, runtime: str) -> Path:
+        """The interpreter of the zygote for ``runtime``; Node's workers are started by our own."""
+        return self.runtimes.interpreter(runtime if runtime.startswith("python") else OWN)
 
     def _ended(self, id: str, status: int) -> None:
         worker = self._workers.pop(id, None)
@@ -164,12 +167,12 @@ class Pool:
             self._sweep_later()
 
 
-def _order(spec: Spec, environment: dict[str, str]) -> dict[str, Any]:
+def _order(spec: Spec, environment: dict[str, str], runtimes: Runtimes) -> dict[str, Any]:
     """What the zygote must know to start a worker."""
     argv: list[str] = []
     if spec.runtime.startswith("nodejs"):
         bootstrap = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
-        argv = [str(interpreter(spec.runtime)), f"{bootstrap}/node_worker.mjs"]
+        argv = [str(runtimes.interpreter(spec.runtime)), f"{bootstrap}/node_worker.mjs"]
     return {"task": str(spec.code), "layers": [str(layer) for layer in spec.layers],
             "dependencies": str(spec.dependencies or ""), "tmp_mb": spec.tmp_mb, "environment": environment,
             "argv": argv}
@@ -189,9 +192,8 @@ def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
             for sub in ("python", f"python/lib/python{minor}/site-packages")
         ),
     ]
-    node = [f"{layer}/nodejs/node_modules" for layer in layers] + (
-        ["/var/runtime/node_modules", task] if isolated else []
-    )
+    node = [f"{layer}/nodejs/node_modules" for layer in layers]
+    node += [f"{deps}/node_modules"] if deps else []
     base = {
         "LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin", "HOME": "/tmp",
         "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "LAMBDA_TASK_ROOT": task,
@@ -205,14 +207,6 @@ def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
         "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional",
     }
     return base | dict(spec.environment)
-
-
-def _fork_interpreter(runtime: str) -> Path:
-    """The interpreter of the zygote that starts workers of ``runtime``: Node's are started by Python's."""
-    return interpreter(runtime if runtime.startswith("python") else _OWN)
-
-
-_OWN = f"python3.{sys.version_info.minor}"
 
 
 def _stamp(spec: Spec) -> int:

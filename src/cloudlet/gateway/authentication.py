@@ -4,23 +4,31 @@ A key that IAM or STS made must have signed rightly. A key nobody made is taken 
 every local tool does: twelve digits name its account, anything else stands for the default one.
 """
 
+import hashlib
+import hmac
 import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
-from ..errors import AwsError
+from ..errors import RequestEntityTooLarge
 from ..identity import ANONYMOUS, Principal, root
+from ..identity import signature as sigv4
+from ..identity.seal import Seal
 from ..identity.signature import Signed
 from ..kernel import Kernel
-from ..kernel.credentials import Keyring
-from ..wire.http import Request
+from ..kernel.credentials import Credential, Keyring
+from ..wire.http import BodyStream, Request
+from . import refusals
+from .refusals import Style
 
 DEFAULT_ACCOUNT = "000000000000"
+SKEW_MS = 15 * 60_000
+LONGEST_PRESIGNED_S = 604_800  # a week
+_BODY_LIMIT = 72 << 20
 _ACCOUNT = re.compile(r"\d{12}")
-
-
-class InvalidClientTokenId(AwsError):
-    """The security token included in the request is invalid."""
-
-    status = 403
+_HASH = re.compile(r"[0-9a-f]{64}")
+_V2 = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+_V4A = "cloudlet does not verify Signature Version 4A (AWS4-ECDSA-P256-SHA256). Please use AWS4-HMAC-SHA256."
 
 
 class Authenticator:
@@ -34,12 +42,17 @@ class Authenticator:
     async def principal_of(self, request: Request, signed: Signed | None, service: str) -> Principal:
         """The principal a request is from; an :class:`AwsError` if it isn't."""
         if signed is None:
+            self._refuse_unreadable(request, service)
             return ANONYMOUS
+        if signed.algorithm != sigv4.ALGORITHM:
+            raise refusals.InvalidRequest(_V4A if "ECDSA" in signed.algorithm else _V2)
+        if signed.presigned:
+            self._check_presigned(request, signed, self._style(service))
         credential = await self._keyring.find(signed.access_key)
         if credential is None:
             return self._stranger(signed.access_key)
-        if not credential.active:
-            raise InvalidClientTokenId
+        await self._verify(request, signed, credential, self._style(service))
+        await self._keyring.used(credential, signed.service, signed.region, self._kernel.clock.now_ms())
         return credential.principal
 
     def _stranger(self, access_key: str) -> Principal:
@@ -50,3 +63,138 @@ class Authenticator:
             if len(self._roots) < 10_000:
                 self._roots[access_key] = found
         return found
+
+    def _style(self, service: str) -> Style:
+        return refusals.style_of(self._kernel.services[service].model)
+
+    def _refuse_unreadable(self, request: Request, service: str) -> None:
+        """A claim in a form that can't be read is refused, and not taken for no claim."""
+        header = request.headers.get("authorization", "")
+        if header.startswith("AWS ") or ("AWSAccessKeyId=" in request.query and "Signature=" in request.query):
+            raise refusals.InvalidRequest(_V2)
+        if header.startswith("AWS4-"):
+            lacking = [name for name in ("Credential", "Signature", "SignedHeaders") if f"{name}=" not in header]
+            raise refusals.incomplete(self._style(service), " ".join(
+                f"Authorization header requires '{name}' parameter." for name in lacking) or
+                "Credential must have exactly 5 slash-delimited elements, e.g. "
+                "keyid/date/region/service/term.")
+        if "X-Amz-Credential=" in request.query:
+            raise refusals.AuthorizationQueryParametersError(
+                "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
+                '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
+
+    def _check_presigned(self, request: Request, signed: Signed, style: Style) -> None:
+        """Whether the URL is good now. It ages on the cloudlet's clock, from what that showed when it was made."""
+        fields = request.queries()
+        text, made_ms = fields.get("X-Amz-Expires", ""), sigv4.milliseconds(fields.get("X-Amz-Date", ""))
+        wrong = ("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"" if made_ms is None
+                 else "X-Amz-Expires should be a number" if not re.fullmatch(r"-?\d{1,18}", text)
+                 else "X-Amz-Expires must be non-negative" if int(text) < 0
+                 else "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must "
+                      f"be less than {LONGEST_PRESIGNED_S} seconds" if int(text) > LONGEST_PRESIGNED_S else "")
+        if wrong or made_ms is None:
+            raise refusals.AuthorizationQueryParametersError(wrong)
+        clock = self._kernel.clock
+        machine_ms, now_ms = clock.machine_ms(), clock.now_ms()
+        if made_ms > max(machine_ms, now_ms) + SKEW_MS:
+            raise refusals.AccessDenied("Request is not yet valid")
+        age_ms = now_ms - (made_ms if made_ms > machine_ms + SKEW_MS else clock.shown_at(made_ms))
+        if age_ms > int(text) * 1000:
+            if style != "s3":
+                raise refusals.skewed(style, fields["X-Amz-Date"], _stamp(now_ms), late=True)
+            raise refusals.AccessDenied("Request has expired", **{
+                "X-Amz-Expires": text, "Expires": _stamp(now_ms - age_ms + int(text) * 1000),
+                "ServerTime": _stamp(now_ms)})
+
+    async def _verify(self, request: Request, signed: Signed, credential: Credential, style: Style) -> None:
+        """Whether the request was signed with the secret, lately, and is what was signed."""
+        if not credential.active:
+            raise refusals.unknown_key(style, signed.access_key)
+        if not hmac.compare_digest(signed.token.encode(), credential.token.encode()):
+            raise refusals.bad_token(style, signed.access_key, signed.token)
+        if credential.expires_ms and credential.expires_ms <= self._kernel.clock.now_ms():
+            raise refusals.expired_token(style)
+        moment = self._moment(request, signed, style)
+        self._check_scope(request, signed, moment, style)
+        payload = await self._payload(request, signed, style)
+        proof = sigv4.prove(request, signed, credential.secret, moment, payload)
+        if not hmac.compare_digest(proof.signature.encode(), signed.signature.encode()):
+            raise refusals.mismatch(style, signed.access_key, signed.signature, proof.canonical_request,
+                                    proof.string_to_sign)
+        if payload.startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"):
+            request.seal = Seal(proof.key, moment, signed.scope, proof.signature,
+                                trailers=payload.endswith("-TRAILER"))
+        elif request.stream is not None and _HASH.fullmatch(payload):
+            request.stream = _Hashed(request.stream, payload)
+
+    def _moment(self, request: Request, signed: Signed, style: Style) -> str:
+        moment = sigv4.moment_of(request, signed)
+        said_ms = sigv4.milliseconds(moment)
+        if said_ms is None:
+            if style == "s3":
+                raise refusals.AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
+            raise refusals.incomplete(style, "Authorization header requires existence of either a 'X-Amz-Date' or a "
+                                             "'Date' header.")
+        if not signed.presigned:
+            clock = self._kernel.clock
+            times = (clock.machine_ms(), clock.now_ms())
+            if all(abs(said_ms - now_ms) > SKEW_MS for now_ms in times):
+                raise refusals.skewed(style, moment, _stamp(times[0]), late=said_ms < times[0])
+        return moment
+
+    def _check_scope(self, request: Request, signed: Signed, moment: str, style: Style) -> None:
+        if signed.terminator != "aws4_request":
+            raise refusals.incomplete(style, "Credential should be scoped with a valid terminator: 'aws4_request', "
+                                             f"not '{signed.terminator}'.")
+        if signed.date != moment[:8]:
+            raise refusals.incomplete(
+                style, f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                       f"'{signed.date}' != '{moment[:8]}', from '{moment}'.")
+        if "host" not in signed.signed_headers:
+            raise refusals.incomplete(style, "'Host' or ':authority' must be a 'SignedHeader' in the AWS "
+                                             "Authorization.")
+        left_out = [name for name in request.headers
+                    if name.startswith("x-amz-") and name not in signed.signed_headers]
+        if style == "s3" and left_out:
+            raise refusals.AccessDenied("There were headers present in the request which were not signed",
+                                        HeadersNotSigned=", ".join(left_out))
+
+    async def _payload(self, request: Request, signed: Signed, style: Style) -> str:
+        """What stands for the body in the signature; a body that is here already must be what it says."""
+        said = request.headers.get("x-amz-content-sha256", "")
+        if style == "s3" and (signed.presigned or not said):
+            if not signed.presigned:
+                raise refusals.InvalidRequest("Missing required header for this request: x-amz-content-sha256")
+            said = said or request.queries().get("X-Amz-Content-Sha256", "") or sigv4.UNSIGNED
+        if said == sigv4.UNSIGNED or said.startswith("STREAMING-"):
+            return said
+        if request.stream is not None and said:
+            return said
+        if await request.read(_BODY_LIMIT) is None:
+            raise RequestEntityTooLarge(f"The request's body is larger than {_BODY_LIMIT} bytes.")
+        computed = hashlib.sha256(request.body).hexdigest()
+        if said and said != computed and style == "s3":
+            raise refusals.XAmzContentSHA256Mismatch(ClientComputedContentSHA256=said,
+                                                     S3ComputedContentSHA256=computed)
+        return computed
+
+
+class _Hashed:
+    """A body whose hash was signed; it is whole only if that is its hash."""
+
+    def __init__(self, stream: BodyStream, expected: str) -> None:
+        self._stream, self._expected = stream, expected
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        digest = hashlib.sha256()
+        async for piece in self._stream:
+            digest.update(piece)
+            yield piece
+        computed = digest.hexdigest()
+        if computed != self._expected:
+            raise refusals.XAmzContentSHA256Mismatch(ClientComputedContentSHA256=self._expected,
+                                                     S3ComputedContentSHA256=computed)
+
+
+def _stamp(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")

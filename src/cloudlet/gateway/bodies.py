@@ -1,13 +1,18 @@
 """Bodies as senders wrap them: gzip, and AWS's own chunks with signatures and trailers."""
 
+import re
 import zlib
 from collections.abc import AsyncIterator
 
 from ..errors import AwsError, RequestEntityTooLarge, SerializationException
-from ..wire.http import BodyStream, Request
+from ..identity.seal import Broken
+from ..wire.http import BodyStream, ChunkCheck, Request
+from .refusals import SignatureDoesNotMatch
 
 BODY_LIMIT = 72 << 20  # bytes of a body that is read whole: a 50 MB zip file in base64, and some
 _LINE = 16 << 10
+_TRAILERS = 64
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
 
 
 class IncompleteBody(AwsError):
@@ -16,15 +21,21 @@ class IncompleteBody(AwsError):
 
 async def unwrap(request: Request) -> None:
     """Let ``request`` have its body as the client meant it."""
-    encodings = [part.strip() for part in request.headers.get("content-encoding", "").split(",") if part.strip()]
-    chunked = "aws-chunked" in encodings or request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+    said = request.headers.get("content-encoding", "")
+    encodings = [part.strip() for part in said.split(",") if part.strip()] if said else []
+    chunked = "aws-chunked" in encodings
     if chunked:
+        encodings.remove("aws-chunked")
+        request.headers = {**request.headers, "content-encoding": ",".join(encodings)}
+        if not encodings:
+            del request.headers["content-encoding"]
+    if chunked or request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+        inside = _Dechunked(request)
         if request.stream is None:
-            pieces = [piece async for piece in _dechunk(_once(request.body), request.trailers)]
-            request.body = b"".join(pieces)
+            request.body = b"".join([piece async for piece in inside])
         else:
-            request.stream = _Dechunked(request.stream, request.trailers)
-    if "gzip" in encodings and ("x-amz-target" in request.headers or request.method == "POST"):
+            request.stream = inside
+    if encodings == ["gzip"] and ("x-amz-target" in request.headers or request.method == "POST"):
         await _gunzip(request)
 
 
@@ -36,65 +47,118 @@ async def read_whole(request: Request) -> None:
 
 async def _gunzip(request: Request) -> None:
     await read_whole(request)
-    inflate = zlib.decompressobj(wbits=47)
-    try:
-        request.body = inflate.decompress(request.body, BODY_LIMIT)
-    except zlib.error:
-        raise SerializationException("The body is not what its Content-Encoding says: gzip.") from None
-    if inflate.unconsumed_tail:
-        raise RequestEntityTooLarge(f"The request's body is larger than {BODY_LIMIT} bytes.")
-    if not inflate.eof:
-        raise SerializationException("The gzip body is cut short.")
+    if not request.body:  # S3's multipart upload is begun with the encoding that its object will have
+        return
+    left, found = request.body, b""
+    while left:  # a gzip file may have several members
+        inflate = zlib.decompressobj(wbits=47)
+        try:
+            found += inflate.decompress(left, BODY_LIMIT + 1 - len(found))
+        except zlib.error:
+            raise SerializationException("The body is not what its Content-Encoding says: gzip.") from None
+        if len(found) > BODY_LIMIT:
+            raise RequestEntityTooLarge(f"The request's body is larger than {BODY_LIMIT} bytes.")
+        if not inflate.eof:
+            raise SerializationException("The gzip body is cut short.")
+        left = inflate.unused_data
+    request.body = found
 
 
 class _Dechunked:
-    """A stream of AWS's chunks, as the bytes inside them."""
+    """A body of AWS's chunks, as the bytes inside them; what comes after them are trailers."""
 
-    def __init__(self, stream: BodyStream, trailers: dict[str, str]) -> None:
-        self._stream, self._trailers = stream, trailers
+    def __init__(self, request: Request) -> None:
+        self._outside: BodyStream | None = request.stream
+        self._body, self._trailers = request.body, request.trailers
+        self._promised = request.headers.get("x-amz-decoded-content-length", "")
+        self._seal = request.seal
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return _dechunk(self._stream, self._trailers)
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size, chunks = 0, _Chunks(self._trailers, self._seal)
+        if self._outside is None:
+            pieces = chunks.feed(self._body)
+            size = sum(map(len, pieces))
+            yield b"".join(pieces)
+        else:
+            async for outer in self._outside:
+                for piece in chunks.feed(outer):
+                    size += len(piece)
+                    yield piece
+        if not chunks.complete or (self._promised and str(size) != self._promised):
+            raise IncompleteBody
 
 
-async def _once(body: bytes) -> AsyncIterator[bytes]:
-    yield body
+class _Chunks:
+    """``SIZE;chunk-signature=…\\r\\n`` bytes ``\\r\\n``, until a chunk of size 0; then trailers."""
 
+    def __init__(self, trailers: dict[str, str], seal: ChunkCheck | None) -> None:
+        self._trailers, self._seal = trailers, seal
+        self._line = b""  # what has arrived of a line that is not whole
+        self._left, self._within = 0, "size"
+        self._over = False
 
-async def _dechunk(stream: BodyStream | AsyncIterator[bytes], trailers: dict[str, str]) -> AsyncIterator[bytes]:
-    """``SIZE;chunk-signature=…\\r\\n`` bytes ``\\r\\n``, until a chunk of size 0, then trailers."""
-    buffer = bytearray()
-    left, state = 0, "size"
-    async for piece in stream:
-        buffer += piece
-        while buffer:
-            if state == "data":
-                data = bytes(buffer[:left])
-                del buffer[: len(data)]
-                left -= len(data)
-                if data:
-                    yield data
-                if left:
-                    break
-                state = "end"
+    @property
+    def complete(self) -> bool:
+        """Whether all has been said, and nothing after it."""
+        return self._over and not self._line
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The bytes that this piece of the body brings."""
+        try:
+            return self._feed(piece)
+        except Broken:
+            raise SignatureDoesNotMatch from None
+
+    def _feed(self, piece: bytes) -> list[bytes]:
+        found: list[bytes] = []
+        at = 0
+        while at < len(piece):
+            if self._left:
+                data = piece[at : at + self._left]
+                self._left -= len(data)
+                at += len(data)
+                found.append(data)
+                if self._seal:
+                    self._seal.add(data)
                 continue
-            end = buffer.find(b"\r\n")
-            if end < 0:
-                if len(buffer) > _LINE:
+            end = piece.find(b"\n", at)
+            stop = len(piece) if end < 0 else end + 1
+            self._line += piece[at:stop]
+            at = stop
+            if len(self._line) > _LINE:
+                raise IncompleteBody
+            if end >= 0:
+                line, self._line = self._line, b""
+                self._read(line)
+        return found
+
+    def _read(self, line: bytes) -> None:
+        if not line.endswith(b"\r\n") or self._over:
+            raise IncompleteBody
+        line = line[:-2]
+        match self._within:
+            case "size":
+                size, _, extension = line.partition(b";")
+                if not _SIZE.fullmatch(size.strip()):
                     raise IncompleteBody
-                break
-            line = bytes(buffer[:end])
-            del buffer[: end + 2]
-            if state == "end":
-                state = "size"
-            elif state == "size":
-                try:
-                    left = int(line.partition(b";")[0], 16)
-                except ValueError:
-                    raise IncompleteBody from None
-                state = "data" if left else "trailers"
-            elif line:
+                self._left = int(size, 16)
+                self._within = "end" if self._left else "trailers"
+                if self._seal:
+                    self._seal.begin(extension.decode("latin-1"))
+                    if not self._left:
+                        self._seal.end()
+            case "end":
+                if line:
+                    raise IncompleteBody
+                if self._seal:
+                    self._seal.end()
+                self._within = "size"
+            case "trailers" if line:
                 name, _, value = line.decode("latin-1").partition(":")
-                trailers[name.strip().lower()] = value.strip()
-    if state not in ("trailers",):
-        raise IncompleteBody
+                if len(self._trailers) >= _TRAILERS:
+                    raise IncompleteBody
+                self._trailers[name.strip().lower()] = value.strip()
+            case "trailers":
+                if self._seal:
+                    self._seal.close(self._trailers)
+                self._over = True

@@ -1,5 +1,7 @@
 """The cloudlet's own API, under ``/_cloudlet/``: health, the clock, traces."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from .. import __version__
@@ -7,6 +9,7 @@ from ..clock import Clock
 from ..kernel import Kernel
 from ..wire.http import Request, Response
 
+_FARTHEST_S = 100_000_000_000  # some 3,000 years: a moment must stay one that Python can name
 _CLOCK = b"\x02\0\x02\0\x02clock\0"  # the key of the clock's offset: ("", "", "clock")
 
 
@@ -29,6 +32,7 @@ class Control:
 
     def __init__(self, kernel: Kernel, clock: Clock) -> None:
         self._kernel, self._clock = kernel, clock
+        self.more: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {}  # by method and path
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -43,6 +47,9 @@ class Control:
             case "GET", "traces":
                 root = request.queries().get("trace", "")
                 return _json({"spans": [msgspec.to_builtins(span) for span in self._kernel.tracer.spans(root)]})
+        found = self.more.get((request.method, request.path.removeprefix("/_cloudlet/").rstrip("/")))
+        if found:
+            return await found(request)
         return _json({"message": f"There is no {request.method} {request.path} here."}, 404)
 
     async def restore_clock(self) -> None:
@@ -59,6 +66,8 @@ class Control:
             return _json({"message": f'The clock takes {{"advance": seconds}}, {{"set": seconds}}, '
                                      f'{{"freeze": true}} or {{"resume": true}}: {error}'}, 400)
         clock = self._clock
+        if not all(abs(seconds or 0) <= _FARTHEST_S for seconds in (command.set, command.advance)):
+            return _json({"message": f"The clock moves by at most {_FARTHEST_S} seconds."}, 400)
         if command.freeze:
             clock.freeze()
         if command.set is not None:

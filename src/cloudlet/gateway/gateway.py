@@ -1,5 +1,6 @@
 """From a request to its answer: who signed it, which service is it for, which operation?"""
 
+import json
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +14,7 @@ from ..wire.http import Request, Response
 from ..wire.model import OperationModel, ServiceModel
 from .authentication import Authenticator
 from .bodies import read_whole, unwrap
+from .browsers import Browsers
 from .cors import Cors
 from .routing import Router, with_bucket_in_path
 from .sites import Sites
@@ -29,6 +31,7 @@ class Gateway:
         self._kernel, self._control = kernel, control
         self._router, self._sites = Router(kernel.services), Sites(kernel)
         self._authenticator, self._cors = Authenticator(kernel), Cors()
+        self._browsers = Browsers(kernel, self._router)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong becomes an answer too."""
@@ -36,13 +39,16 @@ class Gateway:
             site = self._sites.find(request)
             if site is not None:
                 return await site(request)
-            refusal = self._cors.refusal(request)
-            if refusal is not None:
-                return refusal
+            answer, allowed = await self._browsers.origin(request)
+            if answer is None and allowed is None:
+                answer = self._cors.refusal(request)
+            if answer is not None:
+                return answer
             if request.path.startswith("/_cloudlet/"):
                 response = await self._control(request)
             else:
-                response = await self._serve(request)
+                response = await self._browsers.form(request) or await self._serve(request)
+            response.headers.update(allowed or {})
             return self._cors.allow(request, response)
         except ConnectionError:
             raise
@@ -66,9 +72,13 @@ class Gateway:
                 principal, name, spec.name, params, account=account_of(principal),
                 region=signed.region if signed and signed.region else _REGION,
                 trace=Trace.parse(request.headers.get("x-amzn-trace-id", "")), id=request_id)
-            response = wire.render(result, spec, request_id)
-            if spec.output and any(m.shape.eventstream for m in spec.output.shape.members.values()):
-                response = eventstream.render(result, spec, model.protocols[0], response)
+            streams = {name for name, member in (spec.output.shape.members.items() if spec.output else ())
+                       if member.shape.eventstream}
+            if streams:
+                plain = {name: value for name, value in result.items() if name not in streams}
+                response = eventstream.render(result, spec, model.protocols[0], wire.render(plain, spec, request_id))
+            else:
+                response = wire.render(result, spec, request_id)
         except AwsError as error:
             return self._refuse(error, model, wire, request, request_id)
         return response
@@ -90,7 +100,7 @@ class Gateway:
     def _refuse(self, error: AwsError, model: ServiceModel | None, wire: protocols.Wire, request: Request,
                 request_id: str) -> Response:
         if model is None:
-            body = awsjson.json.dumps({"__type": error.code, "message": str(error)}).encode()
+            body = json.dumps({"__type": error.code, "message": str(error)}).encode()
             return Response(error.status, {"content-type": "application/json", "x-amzn-errortype": error.code,
                                            "x-amzn-requestid": request_id}, body)
         try:

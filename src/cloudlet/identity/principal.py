@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["root", "user", "role", "service", "anonymous"]
+Kind = Literal["root", "user", "role", "federated", "service", "anonymous"]
 
 
 class Principal(msgspec.Struct, frozen=True):

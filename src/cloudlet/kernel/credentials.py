@@ -14,6 +14,16 @@ _MOST = 10_000
 _NOTED_EVERY_MS = 60_000  # how exactly the last use of a key is known
 
 
+class Session(msgspec.Struct):
+    """What limits and describes a session beside its principal. ``policies`` None: nothing limits it."""
+
+    policies: list[str] | None = None  # documents
+    tags: dict[str, str] = {}
+    transitive: list[str] = []  # keys of tags that roles assumed from this session inherit
+    source_identity: str = ""
+    lender: Principal | None = None  # the user whose permissions a federated user has
+
+
 class Credential(msgspec.Struct):
     """One access key. ``expires_ms`` is 0 for a user's long-lived key."""
 
@@ -23,6 +33,7 @@ class Credential(msgspec.Struct):
     token: str = ""
     expires_ms: int = 0
     active: bool = True
+    session: Session | None = None
 
 
 class LastUse(msgspec.Struct):

@@ -53,9 +53,11 @@ class Operation:
         found = {}
         for name, value in params.items():
             python = self.honoured.get(name)
+            if value is None:
+                continue  # as if it were not there
             if python is not None:
                 found[python] = value
-            elif name not in self.harmless and value is not None:
+            elif name not in self.harmless:
                 raise self._refusal(name)
         return found
 
@@ -93,6 +95,9 @@ class Service:
         self.sources: list[Any] = []
         self.sites: dict[str, Callable[..., Any]] = {}
         self.resources: dict[str, Any] = {}
+        self.origins: Callable[..., Any] | None = None  # set by ``origin``, see :mod:`cloudlet.gateway.browsers`
+        self.form: Callable[..., Any] | None = None
+        self.grants: Callable[..., Any] | None = None
         self._names = {xform_name(name): name for name in self.model.operation_names}
         self._invalid = ValidationError if self.model.protocols[0] == "query" else ValidationException
 
@@ -129,12 +134,27 @@ class Service:
             return function
         return register
 
+    def origin(self, function: F) -> F:
+        """Let ``function`` say which pages of other origins may call (see :mod:`cloudlet.gateway.browsers`)."""
+        self.origins = function
+        return function
+
+    def upload(self, function: F) -> F:
+        """Let ``function`` take the forms with files (see :mod:`cloudlet.gateway.browsers`)."""
+        self.form = function
+        return function
+
     def resource(self, type_name: str) -> Callable[[F], F]:
         """A CloudFormation type in terms of our operations (see :mod:`cloudlet.stacks.resource`)."""
         def register(resource: F) -> F:
             self.resources[type_name] = resource
             return resource
         return register
+
+    def identities(self, function: F) -> F:
+        """What principals that this service made may do (see :mod:`cloudlet.kernel.permissions`)."""
+        self.grants = function
+        return function
 
     def find(self, name: str) -> Operation:
         """The operation called ``name``, if it is served."""

@@ -15,8 +15,15 @@ one that is not among them fails the deployment by name and line, before anythin
 The verbs speak to the service through its own operations (``call.invoke``). ``delete`` succeeds if the
 thing is gone already. Values arrive with intrinsic functions resolved, and are converted leniently, as
 CloudFormation does: "30" is a number where one is wanted.
+
+After a crash an unfinished ``create`` is run again with the same ``this.token``, so ``this.name`` gives
+the same name, and with ``this.resumed``: what the first attempt made may be taken as it is. A ``create``
+of several steps may set ``this.physical_id`` early: if it then fails, ``delete`` is called.
+A type may also say ``ATTRIBUTES: ClassVar[frozenset[str]]``; then ``Fn::GetAtt`` of another is refused
+before anything is created.
 """
 
+import hashlib
 from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
@@ -25,6 +32,7 @@ from ..ids import Ids
 from ..kernel import Conversation
 
 _SUFFIX = 12
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 class This(msgspec.Struct):
@@ -36,10 +44,14 @@ class This(msgspec.Struct):
     physical_id: str = ""  # empty until it is created
     attributes: dict[str, Any] = {}  # as the last ``create`` or ``update`` gave them
     tags: dict[str, str] = {}  # of the stack; the resource adds its own
+    metadata: dict[str, Any] = {}  # the resource's Metadata, functions resolved
+    token: str = ""  # one creation has one, also when a crash makes it run twice
+    resumed: bool = False  # an earlier attempt at this step may have got through
+    type: str = ""  # as the template says it
 
     def name(self, ids: Ids, longest: int = 64, *, lower: bool = False) -> str:
         """A physical name in CloudFormation's way: stack, logical id and something random."""
-        suffix = ids.text(_SUFFIX, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+        suffix = _suffix_of(self.token) if self.token else ids.text(_SUFFIX, _ALPHABET)
         room = longest - len(suffix) - 2
         stack, own = self.stack_name, self.logical_id
         if len(stack) + len(own) > room:
@@ -47,6 +59,11 @@ class This(msgspec.Struct):
             stack = stack[: room - len(own)]
         name = f"{stack}-{own}-{suffix}"
         return name.lower() if lower else name
+
+
+def _suffix_of(token: str) -> str:
+    digest = hashlib.sha256(token.encode()).digest()
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_SUFFIX])
 
 
 class Physical(msgspec.Struct):

@@ -6,4 +6,16 @@ from .blobs import Blobs
 from .log import Log
 from .table import Table
 
-__all__ = ["Agenda", "Blobs", "Due", "Log", "Newer", "Pair", "Scope", "Store", "StoreError", "Table", "Transaction"]
+__all__ = [
+    "Agenda",
+    "Blobs",
+    "Due",
+    "Log",
+    "Newer",
+    "Pair",
+    "Scope",
+    "Store",
+    "StoreError",
+    "Table",
+    "Transaction",
+]

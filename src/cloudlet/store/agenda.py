@@ -73,7 +73,7 @@ class Agenda(Generic[W]):
         """When the next piece falls due; None if there is none."""
         prefix = self._prefix(scope, within)
         for key, _ in scope.tx.scan(prefix, prefix + b"\xff", limit=1):
-            return int(unpack(key[len(prefix):])[0])
+            return int(unpack(key[len(prefix) :])[0])
         return None
 
     def clear(self, scope: Scope, *within: Part) -> None:
@@ -86,5 +86,5 @@ class Agenda(Generic[W]):
         return prefix_of(scope, self.reach, self.name) + pack(within)
 
     def _due(self, prefix: bytes, key: bytes, raw: bytes) -> Due[W]:
-        at_ms, id = unpack(key[len(prefix):])[-2:]
+        at_ms, id = unpack(key[len(prefix) :])[-2:]
         return Due(int(at_ms), str(id), self._decode(raw))

@@ -33,19 +33,20 @@ class Log(Generic[E]):
         """The number of the last entry; 0 in an empty log."""
         prefix = self._prefix(scope, within)
         for key, _ in scope.tx.scan(prefix, prefix + b"\xff", limit=1, reverse=True):
-            return int(unpack(key[len(prefix):])[0])
+            return int(unpack(key[len(prefix) :])[0])
         return 0
 
-    def after(self, scope: Scope, *within: Part, cursor: int = 0, limit: int = -1,
-              reverse: bool = False) -> Iterator[tuple[int, E]]:
+    def after(
+        self, scope: Scope, *within: Part, cursor: int = 0, limit: int = -1, reverse: bool = False
+    ) -> Iterator[tuple[int, E]]:
         """Numbers and entries after ``cursor``; the newest first with ``reverse``."""
         prefix = self._prefix(scope, within)
         start = prefix + pack((cursor + 1,))
         for key, raw in scope.tx.scan(start, prefix + b"\xff", limit=limit, reverse=reverse):
-            yield int(unpack(key[len(prefix):])[0]), self._decode(raw)
+            yield int(unpack(key[len(prefix) :])[0]), self._decode(raw)
 
     def trim(self, scope: Scope, *within: Part, upto: int) -> None:
-        """Forget the entries up to and including number ``upto``, but keep the last: numbers never restart."""
+        """Forget the entries up to and including ``upto``, but keep the last: numbers never restart."""
         prefix = self._prefix(scope, within)
         upto = min(upto, self.last(scope, *within) - 1)
         for key, _ in list(scope.tx.scan(prefix, prefix + pack((upto + 1,)))):

@@ -11,6 +11,8 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -19,6 +21,8 @@ from .bells import Belfry, Ear
 
 T = TypeVar("T")
 Durability = Literal["process", "power"]
+_Group = list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]]
+_Outcomes = list[tuple[asyncio.Future[Any], Any, BaseException | None]]
 
 _OPEN = """
 PRAGMA journal_mode = WAL;
@@ -28,8 +32,11 @@ PRAGMA cache_size = -8192;
 PRAGMA wal_autocheckpoint = 4000;
 CREATE TABLE IF NOT EXISTS map (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
-_SCAN = {False: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
-         True: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?"}
+_CLOSED = "The store is closed: the cloudlet is stopping. Nothing of the request was kept."
+_SCAN = {
+    False: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+    True: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?",
+}
 
 
 class SqliteStore:
@@ -45,12 +52,15 @@ class SqliteStore:
             if self._lock is not None:
                 os.close(self._lock)
             raise
+        self._committer = ThreadPoolExecutor(1, "commit") if self._power else None
         self._belfry = Belfry()
-        self._waiting: list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]] = []
-        self._busy = False
+        self._waiting: _Group = []
+        self._busy = self._closed = False
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run ``work`` with whatever else arrives now, and give its result once it is durable."""
+        if self._closed:
+            raise StoreError(_CLOSED)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting.append((work, future))
@@ -64,27 +74,38 @@ class SqliteStore:
         return self._belfry.listen(*bells)
 
     def close(self) -> None:
-        """Fold the journal into the file and let go of it."""
-        if self._connection.in_transaction:
-            self._connection.rollback()
+        """Refuse what still waits, fold the journal into the file and let go of it."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._committer:
+            self._committer.shutdown()  # a commit that is under way is let through
+        self._roll_back()
         self._connection.close()
         if self._lock is not None:
             os.close(self._lock)
+        _refuse(self._waiting, StoreError(_CLOSED))
 
     def _run_group(self) -> None:
+        if self._closed:
+            return
         group, self._waiting = self._waiting, []
         tx = _SqliteTransaction(self._connection)
-        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        outcomes: _Outcomes = []
         try:
             self._connection.execute("BEGIN")
             for work, future in group:
                 if not future.cancelled():
                     outcomes.append((future, *tx.attempt(work)))
-        except sqlite3.Error as error:
+        except BaseException as error:  # SQLite gave the group up, or the program is being stopped
             self._fail(group, error)
+            if not isinstance(error, sqlite3.Error):
+                raise
             return
-        if self._power and tx.wrote:
-            commit = asyncio.get_running_loop().run_in_executor(None, self._connection.execute, "COMMIT")
+        if self._committer and tx.wrote:
+            commit = asyncio.get_running_loop().run_in_executor(
+                self._committer, self._connection.execute, "COMMIT"
+            )
             commit.add_done_callback(lambda done: self._settle(group, outcomes, tx, done.exception()))
             return
         try:
@@ -94,8 +115,9 @@ class SqliteStore:
         else:
             self._settle(group, outcomes, tx, None)
 
-    def _settle(self, group: list[Any], outcomes: list[Any], tx: "_SqliteTransaction",
-                error: BaseException | None) -> None:
+    def _settle(
+        self, group: _Group, outcomes: _Outcomes, tx: "_SqliteTransaction", error: BaseException | None
+    ) -> None:
         """Answer the group, now that its commit is through, and begin the next."""
         if error is not None:
             self._fail(group, error)
@@ -110,15 +132,16 @@ class SqliteStore:
         self._belfry.ring(tx.bells)
         self._next()
 
-    def _fail(self, group: list[Any], error: BaseException) -> None:
+    def _fail(self, group: _Group, error: BaseException) -> None:
         """Nothing of the group happened: say so to everyone in it."""
-        if self._connection.in_transaction:
-            self._connection.rollback()
-        reason = StoreError(f"The store could not be written: {error}. Nothing of the request was kept.")
-        for _, future in group:
-            if not future.done():
-                future.set_exception(reason)
+        self._roll_back()
+        _refuse(group, _unwritten(error))
         self._next()
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):  # the next BEGIN says what is the matter, if anything still is
+            if self._connection.in_transaction:
+                self._connection.rollback()
 
     def _next(self) -> None:
         self._busy = bool(self._waiting)
@@ -134,38 +157,41 @@ class _SqliteTransaction:
         self.bells: set[str] = set()
         self.wrote = self._dirty = False
         self._ringing: list[str] = []
+        self._failure: StoreError | None = None
 
     def attempt(self, work: Callable[[Transaction], Any]) -> tuple[Any, BaseException | None]:
         """Run one transaction of the group; what it did is undone if it fails."""
-        self._dirty = False
-        self._ringing = []
+        self._dirty, self._ringing, self._failure = False, [], None
         try:
             result = work(self)
-        except Exception as error:
-            if not self._connection.in_transaction:
-                raise sqlite3.OperationalError(str(error)) from error  # SQLite gave the whole group up
-            if self._dirty:
-                self._execute("ROLLBACK TO one")
-                self._execute("RELEASE one")
-            if isinstance(error, sqlite3.Error):
-                return None, StoreError(f"The store could not be written: {error}. Nothing of the request was kept.")
-            return None, error
+            if self._failure is None:
+                if self._dirty:
+                    self._execute("RELEASE one")
+                self.bells.update(self._ringing)
+                return result, None
+            error: Exception = self._failure  # ``work`` passed over it; half of what it meant would be kept
+        except StopIteration as stray:  # a future can't carry it
+            error = RuntimeError(f"A transaction let {stray!r} escape")
+        except sqlite3.Error as plain:
+            error = _unwritten(plain)
+        except Exception as own:
+            error = self._failure or own
+        if not self._connection.in_transaction:  # SQLite gave the group up, as it may on a full disk
+            raise sqlite3.OperationalError(str(error.__cause__ or error)) from error
         if self._dirty:
+            self._execute("ROLLBACK TO one")
             self._execute("RELEASE one")
-        self.bells.update(self._ringing)
-        return result, None
+        return None, error
 
     def get(self, key: bytes) -> bytes | None:
         row = self._execute("SELECT value FROM map WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def put(self, key: bytes, value: bytes) -> None:
-        self._touch()
-        self._execute("INSERT OR REPLACE INTO map VALUES (?, ?)", (key, value))
+        self._write("INSERT OR REPLACE INTO map VALUES (?, ?)", (key, value))
 
     def delete(self, key: bytes) -> None:
-        self._touch()
-        self._execute("DELETE FROM map WHERE key = ?", (key,))
+        self._write("DELETE FROM map WHERE key = ?", (key,))
 
     def scan(self, start: bytes, stop: bytes, *, limit: int = -1, reverse: bool = False) -> Iterator[Pair]:
         return self._execute(_SCAN[reverse], (start, stop, limit))
@@ -176,27 +202,54 @@ class _SqliteTransaction:
     def ring(self, bell: str) -> None:
         self._ringing.append(bell)
 
-    def _touch(self) -> None:
-        if not self._dirty:
-            self._execute("SAVEPOINT one")
-            self._dirty = self.wrote = True
+    def _write(self, statement: str, values: tuple[bytes, ...]) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            if not self._dirty:
+                self._execute("SAVEPOINT one")
+                self._dirty = self.wrote = True
+            self._execute(statement, values)
+        except sqlite3.Error as error:
+            self._failure = _unwritten(error)
+            raise self._failure from error
+
+
+def _refuse(group: _Group, reason: StoreError) -> None:
+    for _, future in group:
+        if not future.done():
+            future.set_exception(reason)
+
+
+def _unwritten(error: BaseException) -> StoreError:
+    return StoreError(f"The store could not be written: {error}. Nothing of the request was kept.")
 
 
 def _open(folder: Path | None, synchronous: str) -> sqlite3.Connection:
     where = str(folder / "store.sqlite") if folder else ":memory:"
+    connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=64)
+        connection = sqlite3.connect(
+            where, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > VERSION:
-            connection.close()
-            raise Newer(f"The data in {folder} was written by a newer cloudlet (layout {found}, this one knows "
-                        f"{VERSION}). Start that one, or give another folder with --data.")
+            raise Newer(
+                f"The data in {folder} was written by a newer cloudlet (layout {found}, this one "
+                f"knows {VERSION}). Start that one, or give another folder with --data."
+            )
         connection.executescript(_OPEN.format(synchronous=synchronous))
         if found != VERSION:
             connection.execute(f"PRAGMA user_version = {VERSION}")
-    except sqlite3.Error as error:
-        raise StoreError(f"The store {where} can't be opened: {error}. "
-                         "Check the folder's permissions and free space, or give another with --data.") from error
+    except (sqlite3.Error, Newer) as error:
+        if connection:
+            connection.close()
+        if isinstance(error, Newer):
+            raise
+        raise StoreError(
+            f"The store {where} can't be opened: {error}. Check the folder's permissions "
+            "and free space, or give another with --data."
+        ) from error
     return connection
 
 
@@ -206,15 +259,20 @@ def _lock(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"The data folder {folder} can't be written: {error.strerror}. "
-                         "Check its permissions, or give another with --data.") from error
+        raise StoreError(
+            f"The data folder {folder} can't be written: {error.strerror}. "
+            "Check its permissions, or give another with --data."
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        holder = os.pread(handle, 32, 0).decode(errors="replace").strip()
+        holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
         os.close(handle)
-        raise StoreError(f"The data folder {folder} is in use by another cloudlet (process {holder or 'unknown'}). "
-                         "Stop that one, or give another folder with --data.") from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, str(os.getpid()).encode(), 0)
+        raise StoreError(
+            f"The data folder {folder} is in use by another cloudlet (process {holder}). "
+            "Stop that one, or give another folder with --data."
+        ) from None
+    with suppress(OSError):  # the number only helps a message; a full disk is for others to report
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
     return handle

@@ -37,8 +37,14 @@ class Table(Generic[R]):
     to leave the record out. Entries of one index key are in the order of the records' own keys.
     """
 
-    def __init__(self, name: str, record: type[R], *, reach: Reach = "region",
-                 indexes: Mapping[str, Callable[[R], Key | None]] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        record: type[R],
+        *,
+        reach: Reach = "region",
+        indexes: Mapping[str, Callable[[R], Key | None]] | None = None,
+    ) -> None:
         self.name, self.reach = name, reach
         self._decode = msgspec.msgpack.Decoder(record).decode
         self._indexes = dict(indexes or {})
@@ -64,8 +70,9 @@ class Table(Generic[R]):
             self._reindex(scope, tail, None if old is None else self._decode(old), None)
         scope.tx.delete(prefix + tail)
 
-    def items(self, scope: Scope, *within: Part, after: Key | None = None, limit: int = -1,
-              reverse: bool = False) -> Iterator[tuple[Key, R]]:
+    def items(
+        self, scope: Scope, *within: Part, after: Key | None = None, limit: int = -1, reverse: bool = False
+    ) -> Iterator[tuple[Key, R]]:
         """Keys and records under the partial key ``within``, in order; ``after`` (a whole key) starts later.
 
         With ``reverse`` the order is turned round, and ``after`` means before.
@@ -74,16 +81,17 @@ class Table(Generic[R]):
         start = prefix + pack(within)
         stop = start + b"\xff"
         if after is not None:
-            start, stop = (start, prefix + pack(after)) if reverse else (prefix + pack(after) + b"\0", stop)
+            edge = prefix + pack(after)
+            start, stop = (start, min(edge, stop)) if reverse else (max(edge + b"\0", start), stop)
         for key, raw in scope.tx.scan(start, stop, limit=limit, reverse=reverse):
-            yield unpack(key[len(prefix):]), self._decode(raw)
+            yield unpack(key[len(prefix) :]), self._decode(raw)
 
     def starting(self, scope: Scope, text: str, *, limit: int = -1) -> Iterator[tuple[Key, R]]:
         """Records whose first key part is a text that starts with ``text``."""
         prefix = prefix_of(scope, self.reach, self.name)
         start = prefix + pack((text,))[:-1]
         for key, raw in scope.tx.scan(start, start + b"\xff", limit=limit):
-            yield unpack(key[len(prefix):]), self._decode(raw)
+            yield unpack(key[len(prefix) :]), self._decode(raw)
 
     def find(self, scope: Scope, index: str, *key: Part, limit: int = -1) -> Iterator[tuple[Key, R]]:
         """Keys and records that ``index`` holds under ``key`` (or a part of it)."""

@@ -118,7 +118,7 @@ def read(value: Any, member: Member | Shape) -> Any:
     elif expected == "list" and shape.item is not None:
         if kind is list:
             inner = shape.item
-            return [read(item, inner) if item is not None else None for item in value]
+            return [read(item, inner) for item in value]
     elif expected == "boolean":
         if kind is bool:
             return value

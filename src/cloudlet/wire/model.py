@@ -46,7 +46,7 @@ class Dialect(msgspec.Struct, frozen=True):
     path_member: str = ""  # the member that the path of a form stands for
     # the status of a result that differs from the model's: by operation and result, None to keep it
     status: Callable[[str, Mapping[str, Any]], int | None] | None = None
-    # the error for a value that can't be read: by where it stands ("body" or "request") and what is wrong
+    # the error for what can't be read: by where it stands ("body", "request", "digest") and what is wrong
     unreadable: Callable[[str, str], AwsError] | None = None
 
 

@@ -1,5 +1,7 @@
 """REST-XML: S3, Route 53 and CloudFront."""
 
+import base64
+import hashlib
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
@@ -23,9 +25,17 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
             raise (unreadable("body", str(error)) if unreadable else error) from None
 
     try:
+        if "content-md5" in request.headers and not spec.streams_in and not _is_intact(request):
+            raise unreadable("digest", "") if unreadable else SerializationException("Content-MD5 does not match.")
         return rest.parse(request, spec, body)
     except SerializationException as error:
         raise (unreadable("request", str(error)) if unreadable else error) from None
+
+
+def _is_intact(request: Request) -> bool:
+    """Whether the body is what its Content-MD5 says."""
+    digest = base64.b64encode(hashlib.md5(request.body, usedforsecurity=False).digest()).decode()
+    return request.headers["content-md5"].strip() == digest
 
 
 def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Response:

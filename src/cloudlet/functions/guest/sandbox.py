@@ -17,6 +17,7 @@ WORKER_UID = 993  # as inside Lambda
 OUTSIDE_UID = 231_993  # what a worker is on a machine where cloudlet runs as root
 OLD = "/.old"  # where the machine's own root hangs while a worker's is built
 
+_MODULES = "node_modules"
 _libc = ctypes.CDLL(None, use_errno=True)
 # the machine's own software, and what of /etc name resolution, TLS and the loader read
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
@@ -107,7 +108,7 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
         "tmp",
         "var/task",
         "var/runtime",
-        "var/deps",
+        "var/deps", "var/node_modules",
         "opt",
         "etc",
         "root",
@@ -150,6 +151,8 @@ def enter(task: str, layers: "list[str]", dependencies: str, tmp_mb: int, privil
     bind(OLD + task, "/var/task")
     if dependencies:
         bind(OLD + dependencies, "/var/deps")
+        if os.path.isdir(f"/var/deps/{_MODULES}"):  # where Node.js looks, going up from /var/task
+            bind(f"/var/deps/{_MODULES}", f"/var/{_MODULES}")
     if len(layers) == 1:
         bind(OLD + layers[0], "/opt")
     elif layers:  # later layers lie over earlier ones

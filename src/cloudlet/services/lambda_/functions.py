@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from ...functions import Pool
-from ...functions.runtimes import interpreter
 from ...kernel import Call, Conversation
 from ...kernel.place import Place
 from ...store import Blobs
@@ -71,7 +70,7 @@ async def create_function(
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-    _check(runtime, snap_start, vpc_config, environment, layers)
+    _check(call, runtime, snap_start, vpc_config, environment, layers)
     await call.transact(lambda inner: _absent(inner, name))
     package = await packages.fetch(call, code)
     record = Version(
@@ -141,7 +140,7 @@ async def update_function_configuration(
 ) -> Config:
     """Change the configuration of ``$LATEST``; its workers are retired."""
     name = name_of(call, function_name).name
-    _check(runtime, snap_start, vpc_config, environment, layers)
+    _check(call, runtime, snap_start, vpc_config, environment, layers)
     changes: Config = {
         "role": role,
         "handler": handler,
@@ -293,6 +292,7 @@ def untag_resource(call: Call, resource: str, tag_keys: list[str]) -> None:
 
 
 def _check(
+    call: Conversation,
     runtime: str | None,
     snap_start: Config | None,
     vpc_config: Config | None,
@@ -301,7 +301,7 @@ def _check(
 ) -> None:
     """What the model's constraints don't say."""
     if runtime:
-        interpreter(runtime)
+        call.use(Pool).runtimes.serving(runtime)
     if (snap_start or {}).get("ApplyOn", "None") != "None":
         raise InvalidParameterValueException(
             "cloudlet does not snapshot initialised functions: SnapStart.ApplyOn must be None."

@@ -1,0 +1,157 @@
+"""The application of a running cloudlet: deployed, watched, and deployed again when asked.
+
+Imported once the door is open: YAML, file watching and CloudFormation take longer to import than the
+cloudlet takes to start.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from ..app import Cloudlet
+from ..deploy import Application, DeployError, Outcome, Progress, deploy, find, watch
+from ..errors import AwsError
+from ..identity import root
+from ..wire.http import Request, Response
+from .remote import account_and_region
+from .reports import Event, Report
+
+
+class _Wish(msgspec.Struct):
+    """What `cloudlet deploy` asks for."""
+
+    path: str
+
+
+class Live:
+    """Keeps the stacks of a cloudlet what the templates say."""
+
+    def __init__(self, cloudlet: Cloudlet, report: Report) -> None:
+        self._cloudlet, self._report = cloudlet, report
+        account, self._region = account_and_region()
+        self._principal = root(account)
+        self._latest: Outcome | None = None
+        self._turn = asyncio.Lock()
+
+    async def run(self, path: Path, stop: asyncio.Event) -> None:
+        """Deploy what is in ``path`` and watch it until somebody says stop."""
+        try:
+            application = find(path)
+        except DeployError as error:
+            self._report.tell({"event": "failed", "message": str(error)})
+            await stop.wait()
+            return
+        if application is None:
+            self._report.tell({"event": "empty", "path": str(path)})
+            await stop.wait()
+            return
+        await self._deploy_watched(application)
+        await watch(application, files=lambda: self._latest, stop=stop, code_changed=self._reload,
+                    template_changed=lambda: self._again(path))
+
+    async def answer(self, request: Request) -> Response:
+        """``POST /_cloudlet/deploy``: deploy a folder of this machine, telling what happens line by line."""
+        try:
+            wish = msgspec.json.decode(await request.read(1 << 16) or b"", type=_Wish)
+            application = find(Path(wish.path))
+        except (msgspec.DecodeError, DeployError) as error:
+            return _refusal(str(error))
+        if application is None:
+            return _refusal(f"There is no template.yaml, template.yml or template.json in {wish.path}.")
+        return Response(200, {"content-type": "application/x-ndjson"}, self._told(application))
+
+    async def _told(self, application: Application) -> AsyncIterator[bytes]:
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        async def work() -> None:
+            try:
+                await self._deploy(application, _Queue(events))
+            finally:
+                events.put_nowait(None)
+
+        task = asyncio.create_task(work())
+        while (event := await events.get()) is not None:
+            yield msgspec.json.encode(event) + b"\n"
+        await task
+
+    async def _again(self, path: Path) -> None:
+        """The template was saved; so may samconfig.toml have been."""
+        try:
+            application = find(path)
+        except DeployError as error:
+            self._report.tell({"event": "failed", "message": str(error), "watching": True})
+            return
+        if application:
+            await self._deploy_watched(application)
+
+    async def _deploy_watched(self, application: Application) -> None:
+        outcome = await self._deploy(application, self._report, watching=True)
+        self._latest = outcome or self._latest
+
+    async def _reload(self, folder: Path) -> None:
+        """A file of a function was saved: no worker with the old code takes another event."""
+        self._cloudlet.pool.retire(lambda spec: spec.code == folder)
+        self._report.tell({"event": "reloaded", "folder": str(folder)})
+
+    async def _deploy(self, application: Application, report: Report, *,
+                      watching: bool = False) -> Outcome | None:
+        """Deploy, tell how it went, and give what came of it if anything did."""
+        began = time.perf_counter()
+
+        async def tell(progress: Progress) -> None:
+            report.tell({"event": "progress", "stage": progress.stage, "text": progress.text,
+                         "status": progress.status, "reason": progress.reason})
+
+        async with self._turn:
+            try:
+                outcome = await deploy(self._cloudlet.kernel, application, principal=self._principal,
+                                       region=self._region, tell=tell)
+            except DeployError as error:
+                report.tell({"event": "failed", "message": str(error), "watching": watching})
+                return None
+        if not outcome.ok:
+            what = f"stack {outcome.stack_name}: {outcome.status}. {outcome.reason}".rstrip()
+            failures = [{"logicalId": one.logical_id, "type": one.type, "reason": one.reason}
+                        for one in outcome.failures]
+            report.tell({"event": "failed", "message": what, "watching": watching, "failures": failures})
+            return outcome
+        report.tell({
+            "event": "deployed", "stack": outcome.stack_name, "status": outcome.status,
+            "action": outcome.action, "seconds": round(time.perf_counter() - began, 3),
+            "outputs": outcome.outputs, "urls": await self._urls(outcome),
+            "resources": [{"logicalId": one.logical_id, "type": one.type, "physicalId": one.physical_id}
+                          for one in outcome.resources]})
+        return outcome
+
+    async def _urls(self, outcome: Outcome) -> dict[str, str]:
+        """Where the application's visitors go, by logical id."""
+        asks = {"AWS::ApiGatewayV2::Api": ("apigatewayv2", "GetApi", "ApiId", "ApiEndpoint"),
+                "AWS::Lambda::Url": ("lambda", "GetFunctionUrlConfig", "FunctionName", "FunctionUrl")}
+        found = {}
+        for one in outcome.resources:
+            if one.type in asks:
+                service, operation, member, answer = asks[one.type]
+                try:
+                    told = await self._cloudlet.kernel.invoke(
+                        self._principal, service, operation, {member: one.physical_id}, region=self._region)
+                except AwsError:
+                    continue  # the stack is deployed all the same
+                found[one.logical_id] = str(told[answer])
+        return found
+
+
+class _Queue:
+    """A report that is sent to whoever asked."""
+
+    def __init__(self, events: asyncio.Queue[Event | None]) -> None:
+        self._events = events
+
+    def tell(self, event: Event) -> None:
+        self._events.put_nowait(event)
+
+
+def _refusal(message: str) -> Response:
+    return Response(400, {"content-type": "application/json"}, msgspec.json.encode({"message": message}))

@@ -1,0 +1,184 @@
+"""A running cloudlet, seen from a command: where it is, and how to ask it something.
+
+Standard library only: importing boto3 would take longer than most commands do. Nothing is signed;
+the header only names the account, which a cloudlet believes of keys that nobody created.
+"""
+
+import http.client
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+from xml.etree import ElementTree
+
+import click
+
+from .paper import fail
+
+ENDPOINT_FILE = "endpoint"
+DATA_FOLDER = ".cloudlet"
+_DEFAULT = "http://127.0.0.1:4566"
+_ACCOUNT = re.compile(r"\d{12}")
+_JSON = {"logs": ("Logs_20140328", "1.1")}
+_VERSIONS = {"cloudformation": "2010-05-15"}
+_TIMEOUT_S = 910.0  # a function may run for 15 minutes
+
+
+class Refusal(click.ClickException):
+    """The cloudlet answered, and the answer was an error."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code, self.status = code, status
+
+
+class Remote:
+    """A cloudlet at an endpoint, as one account and region see it."""
+
+    def __init__(self, endpoint: str) -> None:
+        parts = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
+        if not parts.hostname:
+            raise fail(f"{endpoint!r} is no endpoint.", "Give one such as http://127.0.0.1:4566.")
+        self.endpoint = f"{parts.scheme}://{parts.netloc}"
+        self._host, self._port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._key, self.region = account_and_region()
+
+    def control(self, path: str, body: object = None) -> Any:
+        """The cloudlet's own API: the JSON under ``/_cloudlet/``."""
+        data = None if body is None else json.dumps(body).encode()
+        status, _, raw = self.send("POST" if data is not None else "GET", f"/_cloudlet/{path}", {}, data)
+        answer = _decoded(raw)
+        if status >= 400:
+            raise Refusal("", answer.get("message", f"{self.endpoint} answered {status}."), status)
+        return answer
+
+    def json(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """An operation of a service that speaks JSON."""
+        target, version = _JSON[service]
+        headers = {"x-amz-target": f"{target}.{operation}",
+                   "content-type": f"application/x-amz-json-{version}"}
+        return self._answer(*self.signed(service, "POST", "/", headers, json.dumps(params).encode()))
+
+    def rest(self, service: str, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        """An operation of a service that speaks REST with JSON."""
+        return self._answer(*self.signed(service, method, path, {}, body))
+
+    def query(self, service: str, action: str, **params: str) -> ElementTree.Element:
+        """An operation of a service that speaks forms and XML; names carry no namespace."""
+        form = urlencode({"Action": action, "Version": _VERSIONS[service], **params}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        status, _, raw = self.signed(service, "POST", "/", headers, form)
+        try:
+            tree = ElementTree.fromstring(re.sub(rb' xmlns="[^"]+"', b"", raw, count=1))
+        except ElementTree.ParseError:
+            answer = _decoded(raw)  # what answers here does not serve it, and says so in its own way
+            raise Refusal(answer.get("__type", ""), answer.get("message", f"status {status}"),
+                          status) from None
+        if status >= 400:
+            raise Refusal(tree.findtext(".//Code", ""), tree.findtext(".//Message", ""), status)
+        return tree
+
+    def signed(self, service: str, method: str, path: str, headers: Mapping[str, str],
+               body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
+        """A request in the name of the account."""
+        scope = f"{self._key}/20150830/{self.region}/{service}/aws4_request"
+        mark = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+        return self.send(method, path, {**headers, "authorization": mark}, body)
+
+    def lines(self, path: str, body: object) -> Iterator[dict[str, Any]]:
+        """The cloudlet's own API, where it answers with one JSON object a line, as things happen."""
+        connection = self._kind(self._host, self._port, timeout=_TIMEOUT_S)
+        try:
+            connection.request("POST", f"/_cloudlet/{path}", json.dumps(body).encode())
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                raise Refusal("", str(_decoded(answer.read()).get("message")), answer.status)
+            while line := answer.readline():
+                yield json.loads(line)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+        finally:
+            connection.close()
+
+    def send(self, method: str, path: str, headers: Mapping[str, str],
+             body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
+        """One request: status, headers in lower case, body."""
+        connection = self._kind(self._host, self._port, timeout=_TIMEOUT_S)
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+        finally:
+            connection.close()
+
+    def _unreachable(self, error: Exception) -> click.ClickException:
+        return fail(f"No cloudlet answers at {self.endpoint} ({_reason(error)}).",
+                    "Start one with `cloudlet up`, or say where it is with --endpoint or AWS_ENDPOINT_URL.")
+
+    def _answer(self, status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
+        answer = _decoded(raw)
+        if status >= 400:
+            code = headers.get("x-amzn-errortype", answer.get("__type", "")).partition(":")[0]
+            message = answer.get("message") or answer.get("Message") or f"status {status}"
+            raise Refusal(code.rpartition("#")[2], message, status)
+        return answer
+
+
+def _decoded(raw: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(raw or b"{}")
+    except ValueError:
+        return {"message": f"what answers here is no cloudlet: {raw[:200]!r}"}
+    return answer if isinstance(answer, dict) else {"message": str(answer)}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its name does not resolve"
+    return (getattr(error, "strerror", "") or str(error) or type(error).__name__).lower()
+
+
+def account_and_region() -> tuple[str, str]:
+    """Where commands work: the account that a key of 12 digits names, and the region of the environment."""
+    key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return key if _ACCOUNT.fullmatch(key) else "000000000000", region
+
+
+def find(endpoint: str | None, folder: Path | None = None) -> Remote:
+    """The cloudlet meant: the one named, else that of the environment, else the one whose data lies here."""
+    named = endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    return Remote(named or _written(folder or Path.cwd()) or _DEFAULT)
+
+
+def _written(folder: Path) -> str | None:
+    """What `cloudlet up` wrote in this folder or in one above it."""
+    for place in (folder, *folder.resolve().parents):
+        try:
+            return (place / DATA_FOLDER / ENDPOINT_FILE).read_text().strip() or None
+        except OSError:
+            continue
+    return None
+
+
+def pages(remote: Remote, service: str, path: str, key: str, marker: str) -> Iterator[dict[str, Any]]:
+    """The items of a REST listing, page after page."""
+    token = ""
+    while True:
+        answer = remote.rest(service, "GET", f"{path}?Marker={quote(token, safe='')}" if token else path)
+        yield from answer.get(key, ())
+        token = answer.get(marker) or ""
+        if not token:
+            return
+
+
+endpoint_option = click.option(
+    "--endpoint", metavar="URL",
+    help="Where the cloudlet is. Otherwise AWS_ENDPOINT_URL, the folder's own .cloudlet, or port 4566.")

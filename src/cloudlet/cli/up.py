@@ -1,0 +1,159 @@
+"""``cloudlet up``: a cloudlet, and the application in a folder with it.
+
+The door opens first and the application is deployed behind it, so the first answer never waits for a
+template. What only the application needs is imported after that.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+import click
+import uvloop
+
+from ..app import Cloudlet, Options, running
+from ..errors import AwsError
+from ..kernel.kernel import Finish, Guard, Invocation
+from ..kernel.place import Place
+from ..store import StoreError
+from ..store.sqlite import Durability
+from . import paper
+from .remote import DATA_FOLDER, ENDPOINT_FILE
+from .reports import Report, report
+
+
+@click.command("up")
+@click.argument("path", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--port", default=4566, show_default=True, type=click.IntRange(0, 65535),
+              help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path),
+              help="Where to keep state, if not PATH/.cloudlet.")
+@click.option("--ephemeral", is_flag=True, help="Keep nothing once it stops.")
+@click.option("--durability", default="process", show_default=True, type=click.Choice(["process", "power"]),
+              help="What an acknowledged write survives: the end of the process, or of the power.")
+@click.option("--postgres", default="", metavar="DSN", help="Keep state in this PostgreSQL.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
+def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool, durability: Durability,
+            postgres: str, as_json: bool) -> None:
+    """Start a cloudlet, deploy the application in PATH and watch it.
+
+    A saved handler is live on the next request; a saved template is a stack update. Ctrl-C ends it.
+    """
+    if ephemeral and data:
+        raise click.UsageError("--ephemeral keeps nothing, so there is no place for --data.")
+    folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
+    options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres)
+    _write_log()
+    try:
+        uvloop.run(_run(path.resolve(), options, report(as_json)))
+    except StoreError as error:
+        raise paper.fail(str(error)) from None
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
+            raise
+        raise _no_door(error, host, port) from None
+
+
+async def _run(path: Path, options: Options, report: Report) -> None:
+    stop = _stop_signal()
+    async with running(options) as cloudlet:
+        report.tell({"event": "ready", "endpoint": cloudlet.kernel.use(Place).endpoint,
+                     "port": cloudlet.port, "pid": os.getpid(), "data": str(options.data or ""),
+                     "startedMs": round(_since_start_ms())})
+        note = _leave_note(cloudlet)
+        try:
+            await _serve(path, cloudlet, report, stop)
+        finally:
+            if note:
+                note.unlink(missing_ok=True)
+            report.tell({"event": "stopping"})
+    report.tell({"event": "stopped"})
+
+
+async def _serve(path: Path, cloudlet: Cloudlet, report: Report, stop: asyncio.Event) -> None:
+    """Deploy and watch what is in ``path`` until somebody says stop."""
+    live = (await asyncio.to_thread(import_module, "cloudlet.cli.live")).Live(cloudlet, report)
+    cloudlet.control.more["POST", "deploy"] = live.answer
+    cloudlet.kernel.guards.append(_tail(report))
+    work = asyncio.create_task(live.run(path, stop))
+    await asyncio.wait((work, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        work.cancel()  # a deployment that is under way goes on when the cloudlet starts again
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+def _tail(report: Report) -> Guard:
+    """Tells what functions write, as it goes into their logs."""
+    def guard(call: Invocation) -> Finish | None:
+        if call.operation != "PutLogEvents" or call.principal.arn != "lambda.amazonaws.com":
+            return None
+
+        def written(error: AwsError | None) -> None:
+            if error is None:
+                for event in call.params["logEvents"]:
+                    report.tell({"event": "log", "function": call.params["logGroupName"].rpartition("/")[2],
+                                 "timestamp": event["timestamp"], "message": event["message"]})
+        return written
+    return guard
+
+
+def _leave_note(cloudlet: Cloudlet) -> Path | None:
+    """Write where the door is into the data folder, for the other commands."""
+    if not cloudlet.options.data:
+        return None
+    note = cloudlet.options.data / ENDPOINT_FILE
+    beside = note.with_suffix(f".{os.getpid()}")
+    beside.write_text(cloudlet.kernel.use(Place).endpoint + "\n")
+    beside.replace(note)
+    return note
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM; a second one ends the process at once."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked)
+    return stop
+
+
+def _write_log() -> None:
+    """Warnings and errors of the cloudlet itself go to standard error."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr,
+                        format="%(levelname)s %(name)s: %(message)s")
+
+
+def _since_start_ms() -> float:
+    """How old this process is; the kernel knows when it began, before Python did."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError):
+        return time.process_time() * 1000
+    return age_s * 1000
+
+
+def _no_door(error: OSError, host: str, port: int) -> click.ClickException:
+    if error.errno == errno.EADDRINUSE:
+        return paper.fail(f"Port {port} of {host} is taken.",
+                          "If that is another cloudlet, `cloudlet status` shows it; "
+                          "else choose another with --port (0 takes a free one).")
+    if error.errno == errno.EACCES:
+        return paper.fail(f"Port {port} of {host} may not be opened by this user.",
+                          "Choose one above 1023 with --port.")
+    return paper.fail(f"This machine has no address {host}.", "Give one that it has with --host.")
+

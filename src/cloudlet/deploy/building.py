@@ -1,0 +1,199 @@
+"""Building what a function needs beside its own code: packages from PyPI and npm.
+
+A build lies in ``.cloudlet/build`` under the hash of what asked for it, so it is done once. The function's
+folder itself stays as it is.
+"""
+
+import asyncio
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from .problems import DeployError
+
+_LAST_LINES = 12
+
+
+class Builder:
+    """Builds into one folder, and tells what it does."""
+
+    def __init__(self, home: Path, tell: Callable[[str], Awaitable[None]]) -> None:
+        self._home, self._tell = home / "build", tell
+
+    async def dependencies(self, folder: Path, runtime: str) -> Path | None:
+        """The folder with the packages that the code in ``folder`` asks for; None if it needs none."""
+        if runtime.startswith("python"):
+            asked = folder / "requirements.txt"
+            if _requirements(asked) and not any(folder.glob("*.dist-info")):
+                return await self._python(asked, Path())
+        if runtime.startswith("nodejs") and not (folder / "node_modules").is_dir():
+            package = folder / "package.json"
+            if package.is_file() and _dependencies(package):
+                return await self._node(folder)
+        return None
+
+    async def layer(self, folder: Path, method: str) -> Path:
+        """A layer made of ``folder`` as ``sam build`` does it: all under ``python`` or ``nodejs``."""
+        kind = "python" if method.startswith("python") else "nodejs"
+        if kind == "nodejs":
+            within = await self._node(folder) if _dependencies(folder / "package.json") else folder
+            return self._made("layer", _content(folder), lambda target: _copy(within, target / "nodejs"))
+        packages = (
+            await self._python(folder / "requirements.txt", Path())
+            if _requirements(folder / "requirements.txt")
+            else None
+        )
+
+        def fill(target: Path) -> None:
+            if packages is not None:
+                _copy(packages, target / "python")
+            _copy(folder, target / "python")
+
+        return self._made("layer", _content(folder), fill)
+
+    def unpack(self, archive: Path) -> Path:
+        """The folder with what is in a ZIP file."""
+
+        def fill(target: Path) -> None:
+            try:
+                with zipfile.ZipFile(archive) as content:
+                    content.extractall(target)
+            except zipfile.BadZipFile:
+                raise DeployError(f"{archive} is neither a folder nor a ZIP file.") from None
+
+        return self._made("archive", archive.read_bytes(), fill)
+
+    def _made(self, kind: str, asked: bytes, fill: Callable[[Path], None]) -> Path:
+        target = self._target(kind, asked)
+        if not target.exists():
+            beside = self._beside()
+            try:
+                fill(beside)
+                beside.rename(target)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+        return target
+
+    async def _python(self, asked: Path, within: Path) -> Path:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        target = self._target("python", version.encode() + asked.read_bytes())
+        if target.exists():
+            return target
+        await self._tell(f"installing the packages of {asked}")
+        beside = self._beside()
+        try:
+            await _run(
+                asked.parent,
+                f"The packages of {asked} could not be installed",
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-input",
+                "-r",
+                str(asked),
+                "--target",
+                str(beside),
+            )
+            beside.rename(target)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return target
+
+    async def _node(self, folder: Path) -> Path:
+        files = [
+            folder / name
+            for name in ("package.json", "package-lock.json", ".npmrc")
+            if (folder / name).is_file()
+        ]
+        target = self._target("node", b"\0".join(file.read_bytes() for file in files))
+        if target.exists():
+            return target
+        npm = shutil.which("npm")
+        if npm is None:
+            raise DeployError(
+                f"{folder / 'package.json'} asks for packages, and there is no npm on this machine. Install "
+                "Node.js, or bring node_modules along."
+            )
+        await self._tell(f"installing the packages of {folder / 'package.json'}")
+        beside = self._beside()
+        try:
+            for file in files:
+                shutil.copy(file, beside)
+            await _run(
+                beside,
+                f"The packages of {folder / 'package.json'} could not be installed",
+                npm,
+                "install",
+                "--omit=dev",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            )
+            beside.rename(target)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return target
+
+    def _target(self, kind: str, asked: bytes) -> Path:
+        return self._home / f"{kind}-{hashlib.sha256(asked).hexdigest()[:24]}"
+
+    def _beside(self) -> Path:
+        self._home.mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self._home))
+        path.chmod(0o755)
+        return path
+
+
+async def _run(folder: Path, failure: str, *command: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.terminate()
+        await process.wait()
+        raise
+    if process.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines()[-_LAST_LINES:]
+        raise DeployError("\n".join([f"{failure}:", *lines]))
+
+
+def _requirements(path: Path) -> bool:
+    """Whether a file asks for any package."""
+    return path.is_file() and any(
+        line.strip() and not line.lstrip().startswith("#") for line in path.read_text("utf-8").splitlines()
+    )
+
+
+def _dependencies(package: Path) -> bool:
+    try:
+        return bool(json.loads(package.read_text("utf-8")).get("dependencies"))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _content(folder: Path) -> bytes:
+    """A digest of every file in a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{file.relative_to(folder)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.digest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(
+        source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".cloudlet")
+    )

@@ -1,0 +1,125 @@
+"""One request and its answer on a connection: the body that arrives, and the head that goes out."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Protocol
+
+from ..wire.http import Request, Response
+
+STREAM_HIGH, STREAM_LOW = 1 << 20, 256 << 10  # bytes a stream holds before the socket is left unread
+_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_NO_BODY = (204, 304)
+
+
+class Flow(Protocol):
+    """What can be told to wait: the reading half of a connection."""
+
+    def hold(self, reason: str) -> None: ...
+    def unhold(self, reason: str) -> None: ...
+
+
+class Stream:
+    """The body of a request that is still arriving."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._more = asyncio.Event()
+        self.complete = False
+        self.failure = ""
+
+    def feed(self, piece: bytes) -> None:
+        """Bytes have arrived."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self._more.set()
+        if self._size > STREAM_HIGH:
+            self._flow.hold("stream")
+
+    def end(self, failure: str = "") -> None:
+        """All has arrived, or nothing more will."""
+        self.complete, self.failure = True, failure
+        self._more.set()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            while self._pieces:
+                piece = self._pieces.popleft()
+                self._size -= len(piece)
+                if self._size < STREAM_LOW:
+                    self._flow.unhold("stream")
+                yield piece
+            if self.failure:
+                raise ConnectionAbortedError(self.failure)
+            if self.complete:
+                return
+            self._more.clear()
+            await self._more.wait()
+
+    async def drain(self, most: int) -> bool:
+        """Let what nobody read pass by, so that the next request can be read; False if it is too much."""
+        async for piece in self:
+            most -= len(piece)
+            if most < 0:
+                return False
+        return True
+
+
+class Exchange:
+    """One request, what is known of its body, and how far its answer is."""
+
+    __slots__ = ("begun", "body", "expects", "keep_alive", "old", "request", "stream")
+
+    def __init__(self, request: Request, *, keep_alive: bool, old: bool, expects: bool) -> None:
+        self.request = request
+        self.body: list[bytes] = []
+        self.stream: Stream | None = None
+        self.keep_alive = keep_alive
+        self.old = old  # HTTP/1.0: knows no chunks
+        self.expects = expects  # waits for "100 Continue" before it sends its body
+        self.begun = False  # the head of the answer is out
+
+    def head(self, response: Response, date: str) -> tuple[bytes, bool]:
+        """The head of the answer, and whether its body goes in chunks."""
+        status, headers, body = response.status, response.headers, response.body
+        lines = [_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n", "date: ", date, "\r\n"]
+        for name, value in headers.items():
+            for item in value if isinstance(value, list) else (value,):
+                text = item if "\n" not in item and "\r" not in item and "\0" not in item else _one_line(item)
+                lines += (name, ": ", text, "\r\n")
+        chunked = False
+        if "content-length" not in headers and status not in _NO_BODY:
+            if isinstance(body, bytes):
+                lines.append(f"content-length: {len(body)}\r\n")
+            elif self.old:
+                self.keep_alive = False  # the end of the connection is the end of the body
+            else:
+                chunked = True
+                lines.append("transfer-encoding: chunked\r\n")
+        if not self.keep_alive:
+            lines.append("connection: close\r\n")
+        elif self.old:
+            lines.append("connection: keep-alive\r\n")
+        lines.append("\r\n")
+        return "".join(lines).encode("utf-8", "replace"), chunked
+
+    def bodiless(self, response: Response) -> bool:
+        """Whether the answer ends with its head."""
+        return self.request.method == "HEAD" or response.status in _NO_BODY
+
+
+def refusal(status: int, why: str) -> bytes:
+    """The answer to what is no request."""
+    body = why.encode("utf-8", "replace")
+    return (
+        f"{_LINES[status]}content-type: text/plain; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
+        "connection: close\r\n\r\n"
+    ).encode() + body
+
+
+def _one_line(text: str) -> str:
+    """A header's value that can't be taken for a further header."""
+    return " ".join(text.replace("\0", " ").split())

@@ -1,0 +1,77 @@
+"""What a principal may do: its policies, read where it was made, and the context of a request.
+
+The kernel names no service. A principal's ARN says which service made it, and that service has said
+(``@iam.identities``) how its policies are found.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from ..arn import Arn
+from ..identity import Principal
+from ..identity.evaluation import Policies, Policy
+from ..identity.policy import compiled
+from ..store import Scope, Transaction
+from . import credentials
+from .services import Services
+
+BELL = "permissions"  # rings when what some principal may do has changed
+_EVERYTHING = Policy("root", compiled('{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",'
+                                      '"Resource":"*"}}'))
+
+
+class Within(msgspec.Struct):
+    """A scope in the account of a principal."""
+
+    tx: Transaction
+    account: str
+    region: str = ""
+
+
+def policies_of(services: Services, tx: Transaction, principal: Principal) -> Policies:
+    """The policies of a principal and of its session."""
+    scope = Within(tx, principal.account)
+    credential = credentials.get(scope, principal.access_key) if principal.access_key else None
+    session = credential.session if credential else None
+    lender = session.lender if session and session.lender else principal
+    found = _made(services, scope, lender)
+    if session is None:
+        return found
+    limits = None if session.policies is None else tuple(
+        Policy(f"session-policy-{n}", compiled(text)) for n, text in enumerate(session.policies, 1))
+    context = (("sts:sourceidentity", session.source_identity),) if session.source_identity else ()
+    return msgspec.structs.replace(found, session=limits, tags=(*found.tags, *session.tags.items()), context=context)
+
+
+def context_of(principal: Principal, policies: Policies, now_ms: int,
+               more: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The condition keys that every request has, and ``more`` of this one's own; names in lower case."""
+    moment = datetime.fromtimestamp(now_ms / 1000, UTC)
+    found: dict[str, tuple[str, ...]] = {
+        "aws:currenttime": (moment.isoformat(timespec="seconds"),), "aws:epochtime": (str(now_ms // 1000),),
+        "aws:principalarn": (principal.role_arn or principal.arn,), "aws:principalaccount": (principal.account,),
+        "aws:securetransport": ("false",), "aws:sourceip": ("127.0.0.1",),
+        "aws:principalisawsservice": (str(principal.kind == "service").lower(),)}
+    if principal.id:
+        found["aws:userid"] = (principal.id,)
+    if principal.kind == "user":
+        found["aws:username"] = (principal.arn.rpartition("/")[2],)
+    kinds = {"root": "Account", "user": "User", "role": "AssumedRole", "federated": "FederatedUser"}
+    if principal.kind in kinds:
+        found["aws:principaltype"] = (kinds[principal.kind],)
+    found.update({f"aws:principaltag/{key.lower()}": (value,) for key, value in policies.tags})
+    found.update({key: (value,) for key, value in policies.context})
+    found.update(more)
+    return found
+
+
+def _made(services: Services, scope: Scope, principal: Principal) -> Policies:
+    if principal.kind == "root":
+        return Policies((_EVERYTHING,))
+    if principal.kind in ("service", "anonymous"):
+        return Policies()
+    grants = services.of_arn(Arn.parse(principal.role_arn or principal.arn).service).grants
+    found: Policies = grants(scope, principal) if grants else Policies()
+    return found

@@ -1,0 +1,90 @@
+"""What answers a request: a function, or somebody else's server."""
+
+import asyncio
+import json
+import logging
+import re
+from urllib.parse import quote
+
+from ...errors import AwsError
+from ...identity import service_principal
+from ...kernel import Conversation
+from ...wire.http import Response
+from .answers import failure, response_of
+from .gate import Gate
+from .outgoing import Unreachable, send
+from .payloads import event_of
+from .visits import Visit
+
+log = logging.getLogger(__name__)
+_PATH = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/[^/]+/functions/(.+)/invocations")
+_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
+_BUSY = ("TooManyRequestsException", "ServiceUnavailable", "ResourceNotReadyException")
+
+
+async def integrate(call: Conversation, gate: Gate, visit: Visit) -> Response:
+    """The integration's answer."""
+    if visit.integration is None:
+        return failure(500, "Internal Server Error")
+    if visit.integration.integration_type == "HTTP_PROXY":
+        return await _by_http(visit)
+    return await _by_function(call, gate, visit)
+
+
+async def _by_function(call: Conversation, gate: Gate, visit: Visit) -> Response:
+    integration = visit.integration
+    assert integration
+    version = integration.payload_format_version
+    invocation = asyncio.ensure_future(call.invoke(
+        "lambda", "Invoke", FunctionName=function_of(integration.integration_uri or "", visit),
+        Payload=json.dumps(event_of(visit, version), ensure_ascii=False).encode("utf-8", "replace"),
+        as_principal=service_principal("apigateway", visit.account)))
+    gate.running.add(invocation)
+    invocation.add_done_callback(gate.running.discard)
+    done, _ = await asyncio.wait([invocation], timeout=integration.timeout_in_millis / 1000)
+    if not done:
+        return failure(503, "Service Unavailable")
+    try:
+        answer = invocation.result()
+    except AwsError as error:
+        if error.code in _BUSY:
+            return failure(503, "Service Unavailable")
+        log.warning("the API %s can't invoke its function: %s", visit.api.api_id, error)
+        return failure(500, "Internal Server Error")
+    if answer.get("FunctionError"):
+        return failure(500, "Internal Server Error")
+    return response_of(answer["Payload"], version)
+
+
+def function_of(uri: str, visit: Visit) -> str:
+    """The function's ARN in an integration's URI, which may name it by stage variables."""
+    filled = _STAGE_VARIABLE.sub(lambda match: visit.stage.stage_variables.get(match[1], ""), uri)
+    match = _PATH.fullmatch(filled)
+    return match[1] if match else filled
+
+
+async def _by_http(visit: Visit) -> Response:
+    integration, request = visit.integration, visit.request
+    assert integration
+    url = _STAGE_VARIABLE.sub(lambda match: visit.stage.stage_variables.get(match[1], ""),
+                              integration.integration_uri or "")
+    for name, value in visit.variables.items():
+        url = url.replace(f"{{{name}+}}", quote(value, safe="/")).replace(
+            f"{{{name}}}", quote(value, safe="/")
+        )
+    if request.query:
+        url += ("&" if "?" in url else "?") + request.query
+    method = integration.integration_method or "ANY"
+    headers = {name: value for name, value in visit.headers().items() if not name.startswith("x-forwarded-")}
+    headers["forwarded"] = f"by=127.0.0.1;for={request.peer};host={request.host};proto=http"
+    try:
+        answer = await send(request.method if method == "ANY" else method, url, headers, request.body,
+                            integration.timeout_in_millis / 1000)
+    except TimeoutError:
+        return failure(504, "Gateway Timeout")
+    except Unreachable:
+        return failure(503, "Service Unavailable")
+    return answer
+
+
+__all__ = ["function_of", "integrate"]

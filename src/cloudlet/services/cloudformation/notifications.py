@@ -1,0 +1,49 @@
+"""A stack's events, told to the topics of its NotificationARNs."""
+
+import logging
+from datetime import UTC, datetime
+
+from ...errors import AwsError
+from ...fabric.targets import Delivery, deliver
+from ...kernel import Call
+from .records import Stack
+
+log = logging.getLogger(__name__)
+
+
+def announce(
+    call: Call, stack: Stack, logical_id: str, physical_id: str, type: str, status: str, reason: str
+) -> None:
+    """Tell the topics; one that takes nothing does not stop a deployment."""
+    if not stack.notification_arns:
+        return
+    moment = datetime.fromtimestamp(call.now_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    fields = {
+        "StackId": stack.id,
+        "Timestamp": moment,
+        "LogicalResourceId": logical_id,
+        "Namespace": call.account,
+        "PhysicalResourceId": physical_id,
+        "ResourceProperties": "null",
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+        "ResourceType": type,
+        "StackName": stack.name,
+    }
+    body = "".join(f"{name}='{value}'\n" for name, value in fields.items()).encode()
+    for arn in stack.notification_arns:
+        try:
+            deliver(
+                call,
+                arn,
+                Delivery(
+                    call.ids.uuid(),
+                    body,
+                    "cloudformation",
+                    stack.id,
+                    call.account,
+                    {"Subject": "AWS CloudFormation Notification"},
+                ),
+            )
+        except (AwsError, ValueError) as error:
+            log.warning("%s could not be told about %s: %s", arn, stack.name, error)

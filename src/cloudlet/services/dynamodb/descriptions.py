@@ -1,0 +1,102 @@
+"""A table as DescribeTable tells of it.
+
+DynamoDB counts items every six hours; here the count is exact for small tables, and for larger ones told
+from how much of the key space the first thousand items take: it costs the same for any size.
+"""
+
+from typing import Any
+
+from ...kernel import Call
+from . import keys
+from .rows import everything
+from .tables import CREATING, Index, Schema, Table, Throughput, arn_of, space, stream_arn
+
+_COUNTED = 1000
+_STREAM_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
+
+
+def describe(call: Call, table: Table, status: str = "ACTIVE") -> dict[str, Any]:
+    """The TableDescription."""
+    count, size = (0, 0) if status == CREATING else counted(call, table)
+    found: dict[str, Any] = {
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind}
+                                 for name, kind in _attributes(table).items()],
+        "TableName": table.name, "KeySchema": schema(table.schema), "TableStatus": status,
+        "CreationDateTime": table.created_ms / 1000, "ProvisionedThroughput": _throughput(table.throughput),
+        "TableSizeBytes": size, "ItemCount": count, "TableArn": arn_of(call, table), "TableId": table.id,
+        "DeletionProtectionEnabled": table.protected}
+    if table.on_demand or table.billing_ms != table.created_ms:
+        found["BillingModeSummary"] = {"BillingMode": "PAY_PER_REQUEST" if table.on_demand else "PROVISIONED"}
+        if table.on_demand:
+            found["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] = table.billing_ms / 1000
+    if table.most != (-1, -1):
+        found["OnDemandThroughput"] = _most(table.most)
+    if table.class_ms or table.table_class != "STANDARD":
+        found["TableClassSummary"] = {"TableClass": table.table_class,
+                                      "LastUpdateDateTime": table.class_ms / 1000}
+    if table.stream:
+        found["LatestStreamLabel"] = table.stream.label
+        found["LatestStreamArn"] = stream_arn(call, table)
+        if table.stream.enabled:
+            found["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream.view}
+    local = [_index(call, table, index, status) for index in table.indexes if index.local]
+    others = [_index(call, table, index, status) for index in table.indexes if not index.local]
+    return {**found, **({"LocalSecondaryIndexes": local} if local else {}),
+            **({"GlobalSecondaryIndexes": others} if others else {})}
+
+
+def schema(given: Schema) -> list[dict[str, str]]:
+    """A KeySchema."""
+    return [{"AttributeName": part.name, "KeyType": kind}
+            for kind, parts in (("HASH", given.hash), ("RANGE", given.range)) for part in parts]
+
+
+def counted(call: Call, table: Table, index: Index | None = None) -> tuple[int, int]:
+    """How many items there are and how many bytes, exactly up to a thousand and about above."""
+    start, stop = everything(call.account, call.region, table.rows, index.number if index else 0)
+    pairs = list(call.tx.scan(start, stop, limit=_COUNTED))
+    if index is None:
+        size = sum(int.from_bytes(raw[:4], "big") for _, raw in pairs)
+    else:
+        size = sum(int.from_bytes((call.tx.get(space(call, table) + key) or b"")[:4], "big") for _,
+                   key in pairs)
+    if len(pairs) < _COUNTED:
+        return len(pairs), size
+    part = keys.fraction(pairs[-1][0][len(start):]) or 1.0
+    return round(len(pairs) / part), round(size / part)
+
+
+def _index(call: Call, table: Table, index: Index, status: str) -> dict[str, Any]:
+    count, size = (0, 0) if status == CREATING else counted(call, table, index)
+    found: dict[str, Any] = {
+        "IndexName": index.name, "KeySchema": schema(index.schema),
+        "Projection": {"ProjectionType": index.projection,
+                       **({"NonKeyAttributes": list(index.others)} if index.others else {})},
+        "IndexSizeBytes": size, "ItemCount": count, "IndexArn": f"{arn_of(call, table)}/index/{index.name}"}
+    if not index.local:
+        found["IndexStatus"] = CREATING if status == CREATING else index.status
+        found["ProvisionedThroughput"] = _throughput(index.throughput)
+        if index.status == CREATING:
+            found["Backfilling"] = True
+        if index.most != (-1, -1):
+            found["OnDemandThroughput"] = _most(index.most)
+    return found
+
+
+def _attributes(table: Table) -> dict[str, str]:
+    return {part.name: part.kind for one in (table.schema, *(index.schema for index in table.indexes))
+            for part in one.parts}
+
+
+def _throughput(given: Throughput) -> dict[str, Any]:
+    found: dict[str, Any] = {"NumberOfDecreasesToday": 0, "ReadCapacityUnits": given.read,
+                             "WriteCapacityUnits": given.write}
+    if given.increased_ms:
+        found["LastIncreaseDateTime"] = given.increased_ms / 1000
+    if given.decreased_ms:
+        found["LastDecreaseDateTime"] = given.decreased_ms / 1000
+    return found
+
+
+def _most(given: tuple[int, int]) -> dict[str, int]:
+    return {"MaxReadRequestUnits": given[0], "MaxWriteRequestUnits": given[1]}

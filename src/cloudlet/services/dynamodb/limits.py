@@ -1,0 +1,31 @@
+"""DynamoDB's quotas, each as AWS documents it."""
+
+ITEM_BYTES = 400 * 1024  # names and values together
+HASH_KEY_BYTES = 2048
+RANGE_KEY_BYTES = 1024
+NAME_BYTES = 65535
+NESTING = 32  # levels of lists and maps
+PATH_DEPTH = 32
+EXPRESSION_BYTES = 4096
+EXPRESSION_OPERATORS = 300
+EXPRESSION_NESTING = 150  # of parentheses and calls; AWS does not tell its own
+IN_OPERANDS = 100
+PLACEHOLDER_CHARACTERS = 255
+PAGE_BYTES = 1 << 20  # what one Query or Scan reads
+BATCH_GET_KEYS = 100
+BATCH_GET_BYTES = 16 << 20
+BATCH_WRITES = 25
+TRANSACT_ITEMS = 100
+TRANSACT_BYTES = 4 << 20
+TOKEN_MS = 10 * 60_000  # how long a ClientRequestToken stands for its transaction
+SCAN_PARTITIONS = 4  # that AWS gives a new on-demand table; a scan reads each for a unit at least
+GLOBAL_INDEXES = 20
+LOCAL_INDEXES = 5
+PROJECTED_ATTRIBUTES = 100  # NonKeyAttributes over all indexes of a table
+KEY_ATTRIBUTES = 4  # of a global index's partition key, and of its sort key
+KEY_NAME_CHARACTERS = 255
+TAGS = 50
+STATEMENTS = 25  # of one BatchExecuteStatement
+DIGITS = 38
+LARGEST_EXPONENT = 125
+SMALLEST_EXPONENT = -130

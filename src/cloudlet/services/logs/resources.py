@@ -1,0 +1,96 @@
+"""CloudWatch Logs' CloudFormation types."""
+
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import msgspec
+
+from ...kernel import Conversation
+from ...stacks.resource import Physical, This
+from .errors import ResourceAlreadyExistsException, ResourceNotFoundException
+from .service import logs
+
+
+@logs.resource("AWS::Logs::LogGroup")
+class LogGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """A log group."""
+
+    REPLACED_BY: ClassVar = frozenset({"LogGroupName"})
+    ATTRIBUTES: ClassVar = frozenset({"Arn"})
+    log_group_name: str | None = None
+    retention_in_days: int | None = None
+    tags: list[dict[str, str]] = []
+    log_group_class: str = "STANDARD"
+    deletion_protection_enabled: bool = False
+
+    async def create(self, call: Conversation, this: This) -> Physical:
+        """Make the group."""
+        name = self.log_group_name or this.name(call.ids, 512)
+        try:
+            await call.invoke("logs", "CreateLogGroup", logGroupName=name, tags=self._tags(this),
+                              logGroupClass=self.log_group_class,
+                              deletionProtectionEnabled=self.deletion_protection_enabled)
+        except ResourceAlreadyExistsException:
+            if not this.resumed:
+                raise
+        if self.retention_in_days:
+            await call.invoke("logs", "PutRetentionPolicy", logGroupName=name,
+                              retentionInDays=self.retention_in_days)
+        return Physical(name, {"Arn": call.arn(f"log-group:{name}:*", "logs")})
+
+    async def update(self, call: Conversation, this: This, old: "LogGroup") -> Physical:
+        """Change retention, protection and tags."""
+        name = this.physical_id
+        if self.retention_in_days:
+            await call.invoke("logs", "PutRetentionPolicy", logGroupName=name,
+                              retentionInDays=self.retention_in_days)
+        else:
+            await call.invoke("logs", "DeleteRetentionPolicy", logGroupName=name)
+        if self.deletion_protection_enabled != old.deletion_protection_enabled:
+            await call.invoke("logs", "PutLogGroupDeletionProtection", logGroupIdentifier=name,
+                              deletionProtectionEnabled=self.deletion_protection_enabled)
+        arn, tags = call.arn(f"log-group:{name}", "logs"), self._tags(this)
+        before = await call.invoke("logs", "ListTagsForResource", resourceArn=arn)
+        gone = before["tags"].keys() - tags.keys()
+        if gone:
+            await call.invoke("logs", "UntagResource", resourceArn=arn, tagKeys=list(gone))
+        if tags:
+            await call.invoke("logs", "TagResource", resourceArn=arn, tags=tags)
+        return Physical(name, {"Arn": f"{arn}:*"})
+
+    async def delete(self, call: Conversation, this: This) -> None:
+        """Remove the group."""
+        with suppress(ResourceNotFoundException):
+            await call.invoke("logs", "DeleteLogGroup", logGroupName=this.physical_id)
+
+    def _tags(self, this: This) -> dict[str, Any]:
+        return {**this.tags, **{tag["Key"]: tag["Value"] for tag in self.tags}}
+
+
+@logs.resource("AWS::Logs::LogStream")
+class LogStream(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """A log stream."""
+
+    REPLACED_BY: ClassVar = frozenset({"LogGroupName", "LogStreamName"})
+    log_group_name: str
+    log_stream_name: str | None = None
+
+    async def create(self, call: Conversation, this: This) -> Physical:
+        """Make the stream."""
+        name = self.log_stream_name or this.name(call.ids, 512)
+        try:
+            await call.invoke("logs", "CreateLogStream", logGroupName=self.log_group_name, logStreamName=name)
+        except ResourceAlreadyExistsException:
+            if not this.resumed:
+                raise
+        return Physical(name)
+
+    async def update(self, call: Conversation, this: This, old: "LogStream") -> Physical:
+        """Nothing of a stream can change."""
+        return Physical(this.physical_id)
+
+    async def delete(self, call: Conversation, this: This) -> None:
+        """Remove the stream."""
+        with suppress(ResourceNotFoundException):
+            await call.invoke("logs", "DeleteLogStream", logGroupName=self.log_group_name,
+                              logStreamName=this.physical_id)

@@ -1,0 +1,24 @@
+"""Amazon S3: buckets, and objects of any size in them."""
+
+from . import (
+    access_settings,
+    browsers,
+    bucket_settings,
+    buckets,
+    copying,
+    deleting,
+    lifecycle,
+    listing,
+    multipart,
+    notifications,
+    objects,
+    reading,
+    resources,
+    tagging,
+    website,
+)
+from .service import s3 as service
+
+__all__ = ["access_settings", "browsers", "bucket_settings", "buckets", "copying", "deleting", "lifecycle",
+           "listing",
+           "multipart", "notifications", "objects", "reading", "resources", "service", "tagging", "website"]

@@ -1,0 +1,90 @@
+"""Who may do what in a bucket: its policy, its owner, and lists of grants, in this order.
+
+What an account lets its own users do is IAM's to say, before a request comes here. A denial in the
+policy is final; else its permission, or being the owner's account, or a grant opens the door.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...identity import Principal
+from ...kernel import Call
+from . import acls, errors, policies
+from .nouns import Bucket, Object, configuration
+
+_BUCKET_PERMISSIONS = {
+    "s3:ListBucket": "READ", "s3:ListBucketVersions": "READ", "s3:ListBucketMultipartUploads": "READ",
+    "s3:PutObject": "WRITE", "s3:DeleteObject": "WRITE", "s3:DeleteObjectVersion": "WRITE",
+    "s3:GetBucketAcl": "READ_ACP", "s3:PutBucketAcl": "WRITE_ACP",
+}
+_OBJECT_PERMISSIONS = {
+    "s3:GetObject": "READ", "s3:GetObjectVersion": "READ", "s3:GetObjectAttributes": "READ",
+    "s3:GetObjectAcl": "READ_ACP", "s3:GetObjectVersionAcl": "READ_ACP",
+    "s3:PutObjectAcl": "WRITE_ACP", "s3:PutObjectVersionAcl": "WRITE_ACP",
+}
+
+
+def authorize(call: Call, bucket: Bucket, action: str, key: str | None = None, obj: Object | None = None,
+              **conditions: Any) -> None:
+    """Raise AccessDenied unless the caller may do ``action`` on the bucket, or on ``key`` in it."""
+    if not allowed(call, bucket, action, key, obj, conditions):
+        raise errors.AccessDenied
+
+
+def allowed(call: Call, bucket: Bucket, action: str, key: str | None = None, obj: Object | None = None,
+            conditions: Mapping[str, Any] | None = None) -> bool:
+    """Whether the caller may do ``action``."""
+    principal = call.principal
+    if principal.kind == "service":
+        return True
+    if "policy" in bucket.configured:
+        verdict = _verdict(call, bucket, action, key, obj, conditions or {})
+        if verdict is not None:
+            return verdict
+    account = None if principal.kind == "anonymous" else principal.account
+    if account is not None and account == _owner(bucket, action, obj):
+        return True
+    return _granted(bucket, action, obj, account)
+
+
+def may_list(call: Call, bucket: Bucket, key: str) -> bool:
+    """Whether the caller may know that a key is not there; else it is told that access is denied."""
+    return allowed(call, bucket, "s3:ListBucket", None, None, {"s3:prefix": key})
+
+
+def is_anonymous(principal: Principal) -> bool:
+    """Whether nobody in particular asks."""
+    return principal.kind == "anonymous"
+
+
+def _owner(bucket: Bucket, action: str, obj: Object | None) -> str:
+    if obj is not None and action in _OBJECT_PERMISSIONS and not bucket.acls_disabled:
+        return obj.owner
+    return bucket.account
+
+
+def _granted(bucket: Bucket, action: str, obj: Object | None, account: str | None) -> bool:
+    if bucket.acls_disabled:
+        return False
+    ignore = bucket.blocked("IgnorePublicAcls") or bucket.blocked("RestrictPublicBuckets")
+    if action in _OBJECT_PERMISSIONS:
+        return obj is not None and acls.allow(obj.grants, _OBJECT_PERMISSIONS[action], account,
+                                              ignore_public=ignore)
+    permission = _BUCKET_PERMISSIONS.get(action)
+    return permission is not None and acls.allow(bucket.grants, permission, account, ignore_public=ignore)
+
+
+def _verdict(call: Call, bucket: Bucket, action: str, key: str | None, obj: Object | None,
+             conditions: Mapping[str, Any]) -> bool | None:
+    """What the bucket's policy says: True, False, or None if nothing."""
+    policy: str = configuration(call, bucket, "policy")
+    resource = f"arn:aws:s3:::{bucket.name}" + ("" if key is None else f"/{key}")
+    known = {"aws:PrincipalAccount": call.principal.account, "aws:PrincipalArn": call.principal.arn,
+             **conditions}
+    if obj is not None:
+        known |= {f"s3:ExistingObjectTag/{name}": value for name, value in obj.tags.items()}
+    verdict = policies.verdict_of(policy, call.principal, action, resource, known)
+    if (verdict and bucket.blocked("RestrictPublicBuckets") and policies.is_public(policy)
+            and call.principal.account != bucket.account):
+        return None
+    return verdict

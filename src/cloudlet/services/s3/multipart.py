@@ -1,0 +1,285 @@
+"""Multipart uploads: objects that come in parts.
+
+A completed object consists of its parts' own files, so completing copies nothing.
+"""
+
+import hashlib
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote
+
+from ...kernel import Call, Conversation
+from ...kernel.place import Place
+from . import access, bodies, checksums, conditions, errors, notifications, versions
+from .bodies import Body
+from .discarding import discard_upload, refer, release
+from .drafts import ENCRYPTION, Wish, draft
+from .lifecycle import expiration_of
+from .limits import PAGE_LIMIT, PART_MINIMUM, PARTS_LIMIT
+from .names import check_key
+from .nouns import Bucket, Object, Part, Upload, find_bucket, objects, parts, uploads
+from .owners import owner
+from .pages import LAST, Cursor, Page, begin, check_limit, encoder, shown_prefixes
+from .service import s3
+
+
+@s3.operation
+def create_multipart_upload(
+        call: Call, bucket: str, key: str, acl: str | None = None, cache_control: str | None = None,
+        content_disposition: str | None = None, content_encoding: str | None = None,
+        content_language: str | None = None, content_type: str | None = None, expires: str | None = None,
+        grant_full_control: str | None = None, grant_read: str | None = None,
+        grant_read_acp: str | None = None,
+        grant_write_acp: str | None = None, metadata: dict[str, str] | None = None,
+        server_side_encryption: str | None = None, storage_class: str | None = None,
+        website_redirect_location: str | None = None, tagging: str | None = None,
+        object_lock_mode: str | None = None,
+        object_lock_retain_until_date: datetime | None = None,
+        object_lock_legal_hold_status: str | None = None,
+        expected_bucket_owner: str | None = None, checksum_algorithm: str | None = None,
+        checksum_type: str = "") -> dict[str, Any]:
+    """Begin an upload in parts."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    raw = check_key(key)
+    wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp, cache_control,
+                content_disposition, content_encoding, content_language, content_type, expires, metadata,
+                storage_class, server_side_encryption, website_redirect_location, tagging, object_lock_mode,
+                object_lock_retain_until_date, object_lock_legal_hold_status)
+    access.authorize(call, found, "s3:PutObject", key, **wish.conditions())
+    algorithm = (checksum_algorithm or "").upper()
+    if algorithm and algorithm not in checksums.ALGORITHMS:
+        raise errors.InvalidRequest("Checksum algorithm provided is unsupported. Please try again with any "
+                                    "of the "
+                                    f"valid types: [{', '.join(checksums.ALGORITHMS)}]")
+    if checksum_type and not algorithm:
+        raise errors.InvalidRequest("The x-amz-checksum-type header can only be used with the "
+                                    "x-amz-checksum-algorithm "
+                                    "header.")
+    kind = checksums.kind_of(algorithm, checksum_type.upper()) if algorithm else ""
+    upload_id = call.ids.text(64)
+    uploads.put(call, bucket, raw, upload_id, record=Upload(
+        call.now_ms, call.account, draft(call, found, wish), algorithm, kind))
+    return {"Bucket": bucket, "Key": key, "UploadId": upload_id, "ServerSideEncryption": ENCRYPTION,
+            "ChecksumAlgorithm": algorithm or None, "ChecksumType": kind or None}
+
+
+@s3.operation
+async def upload_part(
+        call: Conversation, bucket: str, key: str, part_number: int, upload_id: str, body: Body = None,
+        content_md5: str | None = None, checksum_crc32: str | None = None,
+        checksum_crc32_c: str | None = None,
+        checksum_crc64_nvme: str | None = None, checksum_sha1: str | None = None,
+        checksum_sha256: str | None = None,
+        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """One part of an upload; it replaces one of the same number."""
+    given = checksums.of_members({"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "SHA1": checksum_sha1,
+                                  "CRC64NVME": checksum_crc64_nvme, "SHA256": checksum_sha256})
+
+    def prepare(call: Call) -> Upload:
+        return admit_part(call, bucket, key, upload_id, part_number, expected_bucket_owner)
+
+    upload = await call.transact(prepare)
+    received = await bodies.receive(call, body, given, content_md5, upload.algorithm or checksums.DEFAULT)
+    if upload.algorithm and received.algorithm != upload.algorithm:
+        bodies.drop(call, received.piece)
+        raise errors.InvalidRequest("Checksum Type mismatch occurred, expected checksum Type: "
+                                    f"{upload.algorithm.lower()}, "
+                                    f"actual checksum Type: {received.algorithm.lower()}")
+
+    def finish(call: Call) -> dict[str, Any]:
+        prepare(call)
+        keep_part(call, upload_id, part_number, received)
+        return {"ETag": conditions.quoted(received.etag), "ServerSideEncryption": ENCRYPTION,
+                checksums.member(received.algorithm): received.checksum}
+
+    try:
+        return await call.transact(finish)
+    except BaseException:
+        bodies.drop(call, received.piece)
+        raise
+
+
+@s3.operation
+def complete_multipart_upload(
+        call: Call, bucket: str, key: str, upload_id: str, multipart_upload: dict[str, Any] | None = None,
+        checksum_crc32: str | None = None, checksum_crc32_c: str | None = None,
+        checksum_crc64_nvme: str | None = None,
+        checksum_sha1: str | None = None, checksum_sha256: str | None = None,
+        checksum_type: str | None = None,
+        mpu_object_size: int | None = None, if_match: str | None = None, if_none_match: str | None = None,
+        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """Make an object of an upload's parts."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:PutObject", key)
+    raw = check_key(key)
+    known = objects.get(call, bucket, raw)
+    if known is not None and known.upload == upload_id:
+        return _completed(call, found, key, known)  # asked once more, as a client does that heard no answer
+    upload = find_upload(call, bucket, raw, upload_id)
+    chosen = _chosen(call, upload_id, (multipart_upload or {}).get("Parts") or [])
+    conditions.check_write(known, if_match, if_none_match, key)
+    obj = upload.draft
+    obj.size, obj.parts = sum(part.piece.size for part in chosen), len(chosen)
+    obj.etag = _etag(chosen)
+    obj.modified_ms, obj.upload = call.now_ms, upload_id
+    if mpu_object_size is not None and mpu_object_size != obj.size:
+        raise errors.InvalidRequest(f"The provided 'x-amz-mp-object-size' header value {mpu_object_size} "
+                                    "does not match "
+                                    f"what was computed: {obj.size}")
+    if checksum_type and upload.checksum_type and checksum_type.upper() != upload.checksum_type:
+        raise errors.InvalidRequest(f"The upload was created using the {upload.checksum_type} checksum mode. "
+                                    "The "
+                                    "complete request must use the same checksum mode.")
+    given = {"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "CRC64NVME": checksum_crc64_nvme,
+             "SHA1": checksum_sha1, "SHA256": checksum_sha256}
+    obj.checksum = _checksum(upload, chosen, {name: text for name, text in given.items() if text})
+    versions.put(call, found, raw, obj, [part.piece for part in chosen])
+    discard_upload(call, bucket, raw, upload_id)
+    notifications.emit(call, found, "s3:ObjectCreated:CompleteMultipartUpload", key, obj)
+    return _completed(call, found, key, obj)
+
+
+@s3.operation
+def abort_multipart_upload(call: Call, bucket: str, key: str, upload_id: str,
+                           expected_bucket_owner: str | None = None,
+                           if_match_initiated_time: datetime | None = None) -> None:
+    """Give an upload up, and what was uploaded."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    raw = check_key(key)
+    upload = find_upload(call, bucket, raw, upload_id)
+    if upload.initiator != call.account or access.is_anonymous(call.principal):
+        access.authorize(call, found, "s3:AbortMultipartUpload", key)
+    if if_match_initiated_time and int(if_match_initiated_time.timestamp()) != upload.started_ms // 1000:
+        raise errors.PreconditionFailed(Condition="x-amz-if-match-initiated-time")
+    discard_upload(call, bucket, raw, upload_id)
+
+
+@s3.operation
+def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int = PAGE_LIMIT,
+               part_number_marker: int = 0, expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """The parts that were uploaded so far."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:ListMultipartUploadParts", key)
+    check_limit(max_parts, "max-parts")
+    upload = find_upload(call, bucket, check_key(key), upload_id)
+    limit = min(max_parts, PAGE_LIMIT)
+    page = list(parts.items(call, upload_id, after=(upload_id, part_number_marker), limit=limit + 1))
+    shown = [{"PartNumber": int(number), "LastModified": part.modified_ms / 1000, "Size": part.piece.size,
+              "ETag": conditions.quoted(part.etag),
+              **({checksums.member(upload.algorithm): part.piece.checksum} if upload.algorithm else {})}
+             for (_, number), part in page[:limit]]
+    return {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumberMarker": part_number_marker,
+            "NextPartNumberMarker": shown[-1]["PartNumber"] if shown else 0, "MaxParts": limit,
+            "IsTruncated": len(page) > limit, "Parts": shown, "Initiator": owner(upload.initiator),
+            "Owner": owner(upload.draft.owner), "StorageClass": upload.draft.storage_class or "STANDARD",
+            "ChecksumAlgorithm": upload.algorithm or None, "ChecksumType": upload.checksum_type or None}
+
+
+@s3.operation
+def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encoding_type: str | None = None,
+                           key_marker: str = "", max_uploads: int = PAGE_LIMIT, prefix: str = "",
+                           upload_id_marker: str = "",
+                           expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """The uploads that are neither completed nor aborted."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:ListBucketMultipartUploads")
+    check_limit(max_uploads, "max-uploads")
+    encode, limit = encoder(encoding_type), min(max_uploads, PAGE_LIMIT)
+    after = begin(prefix, delimiter, key_marker, upload_id_marker or LAST)
+    page = Page([Cursor(call, uploads, bucket, after)], prefix, delimiter, limit)
+    shown = [{"Key": encode(row.key.decode()), "UploadId": row.rest[0],
+              "Initiated": row.record.started_ms / 1000,
+              "StorageClass": row.record.draft.storage_class or "STANDARD",
+              "Owner": owner(row.record.draft.owner),
+              "Initiator": owner(row.record.initiator), "ChecksumAlgorithm": row.record.algorithm or None,
+              "ChecksumType": row.record.checksum_type or None} for row in page.rows]
+    last = page.rows[-1] if page.rows and page.rows[-1].key == page.last else None
+    return {"Bucket": bucket, "KeyMarker": encode(key_marker), "UploadIdMarker": upload_id_marker,
+            "NextKeyMarker": encode(page.last.decode()), "NextUploadIdMarker": last.rest[0] if last else "",
+            "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
+            "MaxUploads": limit,
+            "IsTruncated": page.truncated, "Uploads": shown, "EncodingType": encoding_type,
+            "CommonPrefixes": shown_prefixes(page, encode)}
+
+
+def _completed(call: Call, bucket: Bucket, key: str, obj: Object) -> dict[str, Any]:
+    location = f"{call.use(Place).endpoint}/{bucket.name}/{quote(key)}"
+    return {"Location": location, "Bucket": bucket.name, "Key": key, "ETag": conditions.quoted(obj.etag),
+            "VersionId": obj.version or None, "ServerSideEncryption": ENCRYPTION,
+            "Expiration": expiration_of(call, bucket, key, obj), **obj.checksum}
+
+
+def find_upload(call: Call, bucket: str, key: bytes, upload_id: str) -> Upload:
+    """The upload called ``upload_id``."""
+    upload = uploads.get(call, bucket, key, upload_id)
+    if upload is None:
+        raise errors.NoSuchUpload(UploadId=upload_id)
+    return upload
+
+
+def keep_part(call: Call, upload_id: str, number: int, received: bodies.Received) -> None:
+    """Make what was received part ``number``."""
+    piece = received.piece
+    piece.number, piece.checksum = number, received.checksum
+    old = parts.get(call, upload_id, number)
+    if old is not None:
+        release(call, [old.piece], upload_id)
+    parts.put(call, upload_id, number, record=Part(piece, received.etag, call.now_ms))
+    refer(call, [piece], upload_id)
+
+
+def admit_part(call: Call, bucket: str, key: str, upload_id: str, number: int,
+               expected_owner: str | None) -> Upload:
+    """The upload, if the caller may add part ``number`` to it."""
+    found = find_bucket(call, bucket, expected_owner)
+    access.authorize(call, found, "s3:PutObject", key)
+    if not 1 <= number <= PARTS_LIMIT:
+        raise errors.InvalidArgument(f"Part number must be an integer between 1 and {PARTS_LIMIT}, inclusive",
+                                     ArgumentName="partNumber", ArgumentValue=number)
+    return find_upload(call, bucket, check_key(key), upload_id)
+
+
+def _chosen(call: Call, upload_id: str, asked: list[dict[str, Any]]) -> list[Part]:
+    """The parts that the request names, if they are as it says."""
+    if not asked:
+        raise errors.MalformedXML
+    numbers = [one.get("PartNumber") or 0 for one in asked]
+    if any(after <= before for before, after in pairwise(numbers)):
+        raise errors.InvalidPartOrder(UploadId=upload_id)
+    chosen: list[Part] = []
+    for number, one in zip(numbers, asked, strict=True):
+        part = parts.get(call, upload_id, number)
+        claimed = [text for name, text in one.items() if name.startswith("Checksum")]
+        if part is None or (one.get("ETag") or "").strip('"') != part.etag or any(
+                text != part.piece.checksum for text in claimed):
+            raise errors.InvalidPart(UploadId=upload_id, PartNumber=number,
+                                     ETag=(one.get("ETag") or "").strip('"'))
+        chosen.append(part)
+    for number, part in zip(numbers[:-1], chosen[:-1], strict=True):
+        if part.piece.size < PART_MINIMUM:
+            raise errors.EntityTooSmall(ProposedSize=part.piece.size, MinSizeAllowed=PART_MINIMUM,
+                                        PartNumber=number,
+                                        ETag=part.etag)
+    return chosen
+
+
+def _etag(chosen: list[Part]) -> str:
+    digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False)
+    return f"{digest.hexdigest()}-{len(chosen)}"
+
+
+def _checksum(upload: Upload, chosen: list[Part], given: dict[str, str]) -> dict[str, str]:
+    """The object's checksum; the client's own must agree."""
+    algorithm = upload.algorithm or checksums.DEFAULT
+    kind = upload.checksum_type or "FULL_OBJECT"
+    pairs = [(part.piece.checksum, part.piece.size) for part in chosen]
+    if not upload.algorithm and not all(checksums.is_form(algorithm, text) for text, _ in pairs):
+        return {}  # its parts came with checksums of a kind that can't be put together
+    text = checksums.combined(algorithm, kind, pairs)
+    for name, claimed in given.items():
+        if name == algorithm and claimed != text and claimed != text.partition("-")[0]:
+            raise errors.BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+    return {checksums.member(algorithm): text, "ChecksumType": kind}
+
+

@@ -1,0 +1,248 @@
+"""Event notifications: what happens to objects, told to queues, topics, functions and the event bus.
+
+An event is handed over in the object's own transaction, so it is told exactly when the object is there.
+A receiver that refuses one does not stop the object: the event is tried again, later and later.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+from ...arn import Arn
+from ...errors import AwsError
+from ...fabric import timers
+from ...fabric.targets import Delivery, deliver
+from ...kernel import Call
+from . import access, errors
+from .limits import DELIVERY_ATTEMPTS
+from .nouns import Bucket, Object, configuration, configure, find_bucket
+from .owners import canonical_id
+from .service import s3
+
+log = logging.getLogger(__name__)
+_KINDS = {"QueueConfigurations": ("QueueArn", "sqs"), "TopicConfigurations": ("TopicArn", "sns"),
+          "LambdaFunctionConfigurations": ("LambdaFunctionArn", "lambda")}
+_DETAIL_TYPES = {"s3:ObjectCreated": "Object Created", "s3:ObjectRemoved": "Object Deleted",
+                 "s3:ObjectTagging:Put": "Object Tags Added",
+                 "s3:ObjectTagging:Delete": "Object Tags Deleted",
+                 "s3:ObjectAcl": "Object ACL Updated", "s3:LifecycleExpiration": "Object Deleted"}
+_REASONS = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject",
+            "DeleteMarkerCreated": "DeleteObject", "CompleteMultipartUpload": "CompleteMultipartUpload"}
+_FIRST_RETRY_MS, _LONGEST_RETRY_MS = 10_000, 7_200_000
+
+
+@s3.operation
+def put_bucket_notification_configuration(call: Call, bucket: str, notification_configuration: dict[str, Any],
+                                          expected_bucket_owner: str | None = None,
+                                          skip_destination_validation: bool | None = None) -> None:
+    """Set who is told of what; each new queue and topic is sent a test event."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:PutBucketNotification")
+    wanted = {kind: entries for kind, entries in notification_configuration.items() if entries
+              or entries == {}}
+    listed = list(_entries(wanted))
+    for kind, entry in listed:
+        _check(kind, entry)
+        entry.setdefault("Id", call.ids.uuid())
+    if len({entry["Id"] for _, entry in listed}) != len(listed):
+        raise errors.InvalidArgument("Duplicate ID in the notification configuration.")
+    _check_overlaps([entry for _, entry in listed])
+    if not skip_destination_validation:
+        for kind, entry in listed:
+            _validate(call, found, kind, entry)
+    if "EventBridgeConfiguration" in wanted:
+        _need_bus(call)
+    configure(call, found, "notification", wanted or None)
+
+
+@s3.operation
+def get_bucket_notification_configuration(call: Call, bucket: str,
+                                          expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """Who is told of what."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:GetBucketNotification")
+    return dict(configuration(call, found, "notification") or {})
+
+
+def emit(call: Call, bucket: Bucket, event: str, key: str, obj: Object) -> None:
+    """Tell whoever wants to know that ``event`` (such as ``s3:ObjectCreated:Put``) happened to a version."""
+    if "notification" not in bucket.configured:
+        return
+    wanted = configuration(call, bucket, "notification")
+    for kind, entry in _entries(wanted):
+        if _wants(entry, event, key):
+            body = {"Records": [_record(call, bucket, event, key, obj, entry["Id"])]}
+            _send(call, bucket, entry[_KINDS[kind][0]], body)
+    detail_type = next((name for start, name in _DETAIL_TYPES.items() if event.startswith(start)), None)
+    if detail_type and "EventBridgeConfiguration" in wanted:
+        _send(call, bucket, _bus(bucket), _bus_event(call, bucket, event, detail_type, key, obj))
+
+
+@s3.task
+def send_again(call: Call, arn: str, delivery: str, body: bytes, bucket: str, owner: str,
+               attempt: int) -> None:
+    """Try once more to hand an event over."""
+    _attempt(call, arn, Delivery(delivery, body, "s3", f"arn:aws:s3:::{bucket}", owner), bucket, attempt)
+
+
+def _send(call: Call, bucket: Bucket, arn: str, body: Mapping[str, Any]) -> None:
+    delivery = Delivery(call.ids.uuid(), json.dumps(body, separators=(",", ":")).encode(), "s3",
+                        f"arn:aws:s3:::{bucket.name}", bucket.account)
+    _attempt(call.elsewhere(account=bucket.account, region=bucket.region, service="s3"), arn, delivery,
+             bucket.name, 1)
+
+
+def _attempt(call: Call, arn: str, delivery: Delivery, bucket: str, attempt: int) -> None:
+    try:
+        deliver(call, arn, delivery)
+    except AwsError as error:
+        if attempt >= DELIVERY_ATTEMPTS:
+            log.warning("an event of the bucket %s was given up: %s refused it (%s)", bucket, arn, error)
+            return
+        wait_ms = min(_FIRST_RETRY_MS << (attempt - 1), _LONGEST_RETRY_MS)
+        timers.schedule(call, send_again, at_ms=call.now_ms + wait_ms, id=f"s3-event-{delivery.id}", arn=arn,
+                        delivery=delivery.id, body=delivery.body, bucket=bucket,
+                        owner=delivery.source_account,
+                        attempt=attempt + 1)
+
+
+def _entries(configuration: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind in _KINDS:
+        for entry in configuration.get(kind) or ():
+            yield kind, entry
+
+
+def _rules(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The prefix and the suffix of keys that an entry wants."""
+    rules = ((entry.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ()
+    return {str(rule["Name"]).lower(): rule.get("Value") or "" for rule in rules}
+
+
+def _wants(entry: Mapping[str, Any], event: str, key: str) -> bool:
+    rules = _rules(entry)
+    return (any(_covers(pattern, event) for pattern in entry["Events"])
+            and key.startswith(rules.get("prefix", "")) and key.endswith(rules.get("suffix", "")))
+
+
+def _covers(pattern: str, event: str) -> bool:
+    return pattern == event or (pattern.endswith("*") and event.startswith(pattern[:-1]))
+
+
+def _check(kind: str, entry: dict[str, Any]) -> None:
+    """Refuse an entry that can't be meant."""
+    rules = ((entry.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ()
+    names = [str(rule.get("Name", "")).lower() for rule in rules]
+    for name in names:
+        if name not in ("prefix", "suffix"):
+            raise errors.InvalidArgument("filter rule name must be either prefix or suffix",
+                                         ArgumentName="FilterRule.Name", ArgumentValue=name)
+        if names.count(name) > 1:
+            raise errors.InvalidArgument(f"Cannot specify more than one {name} rule in a filter.")
+    field, service = _KINDS[kind]
+    try:
+        arn = Arn.parse(entry[field])
+    except ValueError:
+        arn = None
+    if arn is None or arn.service != service or arn.resource.endswith(".fifo"):
+        raise errors.InvalidArgument("The ARN could not be parsed or is not of a kind that S3 can notify",
+                                     ArgumentName=field, ArgumentValue=entry[field])
+
+
+def _check_overlaps(entries: list[dict[str, Any]]) -> None:
+    """Refuse two entries that one event could both be meant for."""
+    for n, one in enumerate(entries):
+        for other in entries[n + 1:]:
+            shared = any(_covers(a, b) or _covers(b, a) for a in one["Events"] for b in other["Events"])
+            first, second = _rules(one), _rules(other)
+            if shared and _nested(first.get("prefix", ""), second.get("prefix", "")) and _nested(
+                    first.get("suffix", "")[::-1], second.get("suffix", "")[::-1]):
+                raise errors.InvalidArgument("Configuration is ambiguously defined. Cannot have overlapping "
+                                             "suffixes in "
+                                             "two rules if the prefixes are overlapping for the same event "
+                                             "type.")
+
+
+def _nested(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _validate(call: Call, bucket: Bucket, kind: str, entry: Mapping[str, Any]) -> None:
+    """Send a test event, or at least see that there is such a function."""
+    arn = entry[_KINDS[kind][0]]
+    try:
+        if kind == "LambdaFunctionConfigurations":
+            place = Arn.parse(arn)
+            call.invoke("lambda", "GetFunctionConfiguration", FunctionName=arn, account=place.account,
+                        region=place.region)
+            return
+        body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": _time(call.now_ms),
+                "Bucket": bucket.name,
+                "RequestId": call.id, "HostId": call.id}
+        deliver(call.elsewhere(account=bucket.account, region=bucket.region), arn, Delivery(
+            call.ids.uuid(), json.dumps(body).encode(), "s3", f"arn:aws:s3:::{bucket.name}", bucket.account))
+    except AwsError as error:
+        raise errors.InvalidArgument("Unable to validate the following destination configurations",
+                                     ArgumentName1=arn, ArgumentValue1=str(error)) from None
+
+
+def _bus(bucket: Bucket) -> str:
+    return str(Arn("events", bucket.region, bucket.account, "event-bus/default"))
+
+
+def _need_bus(call: Call) -> None:
+    try:
+        call.kernel.services.of_arn("events")
+    except AwsError as error:
+        raise errors.InvalidArgument(f"EventBridgeConfiguration can't be honoured: {error}") from None
+
+
+def _record(call: Call, bucket: Bucket, event: str, key: str, obj: Object,
+            configuration_id: str) -> dict[str, Any]:
+    about: dict[str, Any] = {"key": quote_plus(key, safe="/-_.~*!'()")}
+    if not event.startswith(("s3:ObjectRemoved", "s3:LifecycleExpiration")):
+        about["size"] = obj.size
+    if obj.etag and not event.endswith(":Delete"):
+        about["eTag"] = obj.etag
+    if obj.version:
+        about["versionId"] = obj.version
+    about["sequencer"] = f"{obj.sequence:018X}"
+    return {
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": bucket.region,
+        "eventTime": _time(call.now_ms),
+        "eventName": event.removeprefix("s3:"), "userIdentity": {"principalId": f"AWS:{_requester(call)}"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {"x-amz-request-id": call.id, "x-amz-id-2": call.id},
+        "s3": {"s3SchemaVersion": "1.0", "configurationId": configuration_id, "object": about,
+               "bucket": {"name": bucket.name, "ownerIdentity": {"principalId": canonical_id(bucket.account)},
+                          "arn": f"arn:aws:s3:::{bucket.name}"}}}
+
+
+def _bus_event(call: Call, bucket: Bucket, event: str, detail_type: str, key: str,
+               obj: Object) -> dict[str, Any]:
+    about = {"key": key, "sequencer": f"{obj.sequence:018X}"}
+    if obj.version:
+        about["version-id"] = obj.version
+    detail = {"version": "0", "bucket": {"name": bucket.name}, "object": about, "request-id": call.id,
+              "requester": call.account, "source-ip-address": "127.0.0.1",
+              "reason": _REASONS.get(event.rpartition(":")[2], "Lifecycle Expiration")}
+    if detail_type == "Object Created":
+        about |= {"size": obj.size, "etag": obj.etag}  # type: ignore[dict-item]
+    if detail_type == "Object Deleted":
+        marker = event.endswith("DeleteMarkerCreated")
+        detail["deletion-type"] = "Delete Marker Created" if marker else "Permanently Deleted"
+    return {"version": "0", "id": call.ids.uuid(), "detail-type": detail_type, "source": "aws.s3",
+            "account": bucket.account, "time": _time(call.now_ms)[:-5] + "Z", "region": bucket.region,
+            "resources": [f"arn:aws:s3:::{bucket.name}"], "detail": detail}
+
+
+def _requester(call: Call) -> str:
+    return call.principal.id or call.principal.account
+
+
+def _time(now_ms: int) -> str:
+    return datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -1,0 +1,158 @@
+"""S3's nouns, and where they are kept.
+
+The live, current version of a key is in ``objects``; what is not current, and every delete marker, is in
+``older``, the newest first. So a plain listing reads what it shows and nothing else, and an object in a
+bucket without versions costs one row. Keys are kept as bytes: they are ordered so, and the byte 0xFF,
+which no text contains, makes a bound to seek to.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ...kernel import Call
+from ...store import Table
+from . import errors
+
+Grant = tuple[str, str]  # who (a canonical id, or a group's URI) and which permission
+
+
+class Bucket(msgspec.Struct, omit_defaults=True):
+    """A bucket. ``configured`` names the configurations it has; they are kept beside it."""
+
+    name: str
+    account: str
+    region: str
+    created_ms: int
+    versioning: str = ""
+    ownership: str = ""
+    grants: list[Grant] = []
+    blocks: dict[str, bool] | None = None
+    locking: bool = False
+    configured: frozenset[str] = frozenset()
+
+    @property
+    def acls_disabled(self) -> bool:
+        """Whether the owner owns everything in it and lists of grants have no say."""
+        return self.ownership == "BucketOwnerEnforced"
+
+    def blocked(self, block: str) -> bool:
+        """Whether that public access is blocked, such as ``IgnorePublicAcls``."""
+        return bool(self.blocks and self.blocks.get(block))
+
+
+class Object(msgspec.Struct, omit_defaults=True):
+    """One version of an object, or a delete marker. ``version`` is empty for the null version."""
+
+    size: int
+    etag: str
+    modified_ms: int
+    owner: str
+    sequence: int = 0
+    version: str = ""
+    marker: bool = False
+    headers: dict[str, Any] = {}  # by AWS's names of the members
+    metadata: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    grants: list[Grant] = []
+    checksum: dict[str, str] = {}  # such as {"ChecksumCRC32": "…", "ChecksumType": "FULL_OBJECT"}
+    storage_class: str = ""
+    parts: int = 0  # how many it was uploaded in; 0 if it was not
+    upload: str = ""  # the upload it came by
+    lock_mode: str = ""
+    lock_until_ms: int = 0
+    legal_hold: bool = False
+
+
+class Piece(msgspec.Struct, omit_defaults=True):
+    """Bytes in a row: here in ``data``, or in the file ``blob``. As a part it has a number and a checksum."""
+
+    size: int
+    data: bytes = b""
+    blob: str = ""
+    number: int = 0
+    checksum: str = ""
+
+
+class Content(msgspec.Struct):
+    """What an object consists of."""
+
+    pieces: list[Piece]
+
+
+class Null(msgspec.Struct):
+    """Where the null version of a key lies among the older ones."""
+
+    sequence: int
+
+
+class Configuration(msgspec.Struct):
+    """A bucket's configuration, as AWS's API writes it."""
+
+    value: Any
+
+
+class Upload(msgspec.Struct, omit_defaults=True):
+    """A multipart upload. ``draft`` is the object it will be."""
+
+    started_ms: int
+    initiator: str
+    draft: Object
+    algorithm: str = ""
+    checksum_type: str = ""
+    completed_etag: str = ""
+
+
+class Part(msgspec.Struct, omit_defaults=True):
+    """One part of an upload."""
+
+    piece: Piece
+    etag: str
+    modified_ms: int
+
+
+class OwnedBucket(msgspec.Struct):
+    """An entry in an account's list of buckets."""
+
+    region: str
+    created_ms: int
+
+
+buckets = Table("s3.buckets", Bucket, reach="global")
+owned = Table("s3.owned", OwnedBucket, reach="account")  # (bucket,)
+configurations = Table("s3.configurations", Configuration, reach="global")  # (bucket, kind)
+objects = Table("s3.objects", Object, reach="global")  # (bucket, key)
+older = Table("s3.older", Object, reach="global")  # (bucket, key, -sequence)
+nulls = Table("s3.nulls", Null, reach="global")  # (bucket, key)
+contents = Table("s3.contents", Content, reach="global")  # (bucket, key, -sequence)
+uploads = Table("s3.uploads", Upload, reach="global")  # (bucket, key, upload)
+parts = Table("s3.parts", Part, reach="global")  # (upload, number)
+
+
+def find_bucket(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
+    """The bucket called ``name``, if it is the expected account's."""
+    bucket = buckets.get(call, name)
+    if bucket is None:
+        raise errors.NoSuchBucket(BucketName=name)
+    if expected_owner and expected_owner != bucket.account:
+        raise errors.AccessDenied
+    return bucket
+
+
+def configuration(call: Call, bucket: Bucket, kind: str) -> Any:
+    """A bucket's configuration of that kind; None if it has none."""
+    if kind not in bucket.configured:
+        return None
+    found = configurations.get(call, bucket.name, kind)
+    return found.value if found else None
+
+
+def configure(call: Call, bucket: Bucket, kind: str, value: Any) -> None:
+    """Set a bucket's configuration, or take it away with None."""
+    if value is None:
+        configurations.delete(call, bucket.name, kind)
+        bucket.configured = bucket.configured - {kind}
+    else:
+        configurations.put(call, bucket.name, kind, record=Configuration(value))
+        bucket.configured = bucket.configured | {kind}
+    buckets.put(call, bucket.name, record=bucket)

@@ -1,0 +1,82 @@
+"""Putting objects."""
+
+from datetime import datetime
+from typing import Any
+
+from ...kernel import Call, Conversation
+from . import access, bodies, checksums, conditions, notifications, versions
+from .bodies import Body, Received
+from .drafts import ENCRYPTION, Wish, draft
+from .lifecycle import expiration_of
+from .names import check_key
+from .nouns import Bucket, Object, find_bucket, objects
+from .service import s3
+
+
+@s3.operation
+async def put_object(
+        call: Conversation, bucket: str, key: str, body: Body = None, acl: str | None = None,
+        cache_control: str | None = None, content_disposition: str | None = None,
+        content_encoding: str | None = None,
+        content_language: str | None = None, content_md5: str | None = None, content_type: str | None = None,
+        checksum_crc32: str | None = None, checksum_crc32_c: str | None = None,
+        checksum_crc64_nvme: str | None = None,
+        checksum_sha1: str | None = None, checksum_sha256: str | None = None, expires: str | None = None,
+        if_match: str | None = None, if_none_match: str | None = None, grant_full_control: str | None = None,
+        grant_read: str | None = None, grant_read_acp: str | None = None, grant_write_acp: str | None = None,
+        metadata: dict[str, str] | None = None, server_side_encryption: str | None = None,
+        storage_class: str | None = None, website_redirect_location: str | None = None,
+        tagging: str | None = None,
+        object_lock_mode: str | None = None, object_lock_retain_until_date: datetime | None = None,
+        object_lock_legal_hold_status: str | None = None,
+        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """A new object, or a new version of one."""
+    given = checksums.of_members({"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "SHA1": checksum_sha1,
+                                  "CRC64NVME": checksum_crc64_nvme, "SHA256": checksum_sha256})
+    wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp, cache_control,
+                content_disposition, content_encoding, content_language, content_type, expires, metadata,
+                storage_class, server_side_encryption, website_redirect_location, tagging, object_lock_mode,
+                object_lock_retain_until_date, object_lock_legal_hold_status)
+
+    def prepare(call: Call) -> tuple[Bucket, Object]:
+        return admit(call, bucket, key, wish, expected_bucket_owner)
+
+    if not isinstance(body, bytes) and body is not None and body.stream is not None:
+        await call.transact(prepare)  # do not take in what will be refused
+    received = await bodies.receive(call, body, given, content_md5)
+
+    def finish(call: Call) -> dict[str, Any]:
+        found, obj = prepare(call)
+        conditions.check_write(objects.get(call, bucket, check_key(key)), if_match, if_none_match, key)
+        return keep(call, found, key, obj, received, "s3:ObjectCreated:Put")
+
+    try:
+        return await call.transact(finish)
+    except BaseException:
+        bodies.drop(call, received.piece)
+        raise
+
+
+def admit(call: Call, bucket: str, key: str, wish: Wish, expected_owner: str | None,
+          **asked: Any) -> tuple[Bucket, Object]:
+    """The bucket and the object to be, if the caller may put it there."""
+    found = find_bucket(call, bucket, expected_owner)
+    check_key(key)
+    access.authorize(call, found, "s3:PutObject", key, **wish.conditions(), **asked)
+    if wish.tagging:
+        access.authorize(call, found, "s3:PutObjectTagging", key, **wish.conditions())
+    return found, draft(call, found, wish)
+
+
+def keep(call: Call, bucket: Bucket, key: str, obj: Object, received: Received, event: str) -> dict[str, Any]:
+    """Make ``obj`` with the body that was received the current version, and tell who wants to know."""
+    obj.size, obj.etag = received.piece.size, received.etag
+    obj.checksum = {checksums.member(received.algorithm): received.checksum, "ChecksumType": "FULL_OBJECT"}
+    versions.put(call, bucket, check_key(key), obj, [received.piece])
+    notifications.emit(call, bucket, event, key, obj)
+    return {"ETag": conditions.quoted(obj.etag), "VersionId": versions.version_id(bucket, obj)
+            if obj.version else None,
+            "ServerSideEncryption": ENCRYPTION, "Expiration": expiration_of(call, bucket, key, obj),
+            **obj.checksum}
+
+
