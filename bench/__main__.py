@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from .cases import CASES, COLD, GROWTHS, Case, function
@@ -87,12 +88,8 @@ def operations(bench: Bench, cloud: Cloud, there: set[str], prefix: str = "", pe
     with bench.section(f"{prefix or 'cloudlet'}", "one client          32 clients"):
         for case in CASES:
             if case.peers or not peers:
-                bench.attempt(
-                    prefix + case.name,
-                    case.services,
-                    there,
-                    lambda case=case: _operation(bench, cloud, case, prefix),
-                )  # type: ignore[misc]
+                measure = partial(_operation, bench, cloud, case, prefix)
+                bench.attempt(prefix + case.name, case.services, there, measure)
 
 
 def _operation(bench: Bench, cloud: Cloud, case: Case, prefix: str) -> None:
@@ -279,6 +276,9 @@ def main() -> None:
             "(apt install wrk)",
             file=sys.stderr,
         )
+    busy, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    if busy > cpus * 0.6:
+        bench.say(f"This machine is busy (load {busy:.1f} on {cpus} CPUs): trust CPU per request, not times.")
     bare(bench)
     with scratch() as folder, started(str(folder / "data")) as cloud:
         there = _services(cloud)

@@ -68,6 +68,10 @@ class Recorded(NamedTuple):
 class _Stop(Exception):
     """Carries a request out of botocore before it is sent."""
 
+    def __init__(self, request: Recorded) -> None:
+        super().__init__()
+        self.request = request
+
 
 def _plain(request: AWSPreparedRequest) -> Recorded:
     body = request.body.read() if hasattr(request.body, "read") else (request.body or b"")
@@ -95,7 +99,7 @@ def recorded(client: Any, operation: str, **params: Any) -> Recorded:
     try:
         getattr(client, operation)(**params)
     except _Stop as found:
-        return found.args[0]
+        return found.request
     finally:
         client.meta.events.unregister("before-send", stop)
     raise AssertionError("nothing was sent")

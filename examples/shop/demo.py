@@ -6,12 +6,14 @@ and exits with 0 only if all of it was true.
 
 import argparse
 import json
+import queue
 import secrets
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -51,7 +53,8 @@ class Shop:
         data = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method)) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method),
+                                        timeout=30) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raw = error.read()
@@ -71,12 +74,13 @@ def main():
     process = subprocess.Popen([*CLOUDLET, "up", str(HERE), "--json", "--port", chosen.port, *state],
                                stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        shop = opened(process)
+        events = heard(process)
+        shop = opened(events)
         for scene in (products, orders, poison, pictures, javascript, speed):
             scene(shop)
         conclusion(shop)
         if not once:
-            stay(process, shop)
+            stay(events, shop)
     except KeyboardInterrupt:
         console.print()
     finally:
@@ -85,14 +89,26 @@ def main():
     sys.exit(1 if failures else 0)
 
 
-def opened(process):
-    """Read what `cloudlet up` says until the shop is deployed."""
+def heard(process):
+    """What `cloudlet up` says, read as it comes so that it never waits for us; None when it ends."""
+    events = queue.SimpleQueue()
+
+    def listen():
+        for line in process.stdout:
+            events.put(json.loads(line))
+        events.put(None)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return iter(events.get, None)
+
+
+def opened(events):
+    """Follow what `cloudlet up` says until the shop is deployed."""
     chapter("The cloudlet starts and deploys template.yaml")
-    if not (HERE / ".cloudlet" / "dependencies").exists():
+    if not (HERE / ".cloudlet" / "build").exists():
         fact("[dim]the first deployment installs each function's requirements.txt, which takes a little[/]")
     began, ready = time.perf_counter(), None
-    for line in process.stdout:
-        event = json.loads(line)
+    for event in events:
         if event["event"] == "ready":
             ready = event["endpoint"]
             fact(f"listening at [bold]{ready}[/]", ms(time.perf_counter() - began))
@@ -254,15 +270,14 @@ def conclusion(shop):
         console.print("[green]All of it happened.[/]")
 
 
-def stay(process, shop):
+def stay(events, shop):
     """Stay up, and show what the functions write."""
     chapter("The shop stays open")
     fact(f"curl {shop.url}/products")
     fact(f'eval "$(.venv/bin/cloudlet env --endpoint {shop.endpoint})"   [dim]and any AWS tool works here[/]')
     fact("[dim]change a file under examples/shop and it is live on the next request; Ctrl-C closes[/]")
     console.print()
-    for line in process.stdout:
-        event = json.loads(line)
+    for event in events:
         if event["event"] == "log":
             line = Text("  ") + Text(event["function"], "dim")
             console.print(line, event["message"].rstrip(), markup=False, soft_wrap=True)

@@ -22,7 +22,8 @@ class Clock:
         self._tickets = itertools.count()
         self._gone = 0  # of the waiters, those who gave up
         self._alarm: asyncio.TimerHandle | None = None
-        self._moved: list[tuple[int, int, int | None]] = []  # machine's time, offset and freeze before the move
+        # the machine's time of each move, and the offset and freeze before it
+        self._moved: list[tuple[int, int, int | None]] = []
 
     def now_ms(self) -> int:
         """The moment it is now."""

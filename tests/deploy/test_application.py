@@ -50,7 +50,7 @@ stack_name = "shop-prod"
 def test_a_samconfig_that_can_not_be_read_is_told(tmp_path):
     (tmp_path / "template.yaml").write_text(_TEMPLATE)
     (tmp_path / "samconfig.toml").write_text("= nonsense")
-    with pytest.raises(DeployError, match="samconfig.toml can't be read"):
+    with pytest.raises(DeployError, match=r"samconfig\.toml can't be read"):
         find(tmp_path)
 
 

@@ -28,12 +28,14 @@ def deny(action="sqs:SendMessage", resource="*", **more):
     return {**allow(action, resource, **more), "Effect": "Deny"}
 
 
-def decide(*statements, who=ANN, action="sqs:SendMessage", resource=QUEUE, context=None, version="2012-10-17", **more):
+def decide(*statements, who=ANN, action="sqs:SendMessage", resource=QUEUE, context=None,
+           version="2012-10-17", **more):
     ask = Ask(who, action, resource, context or {}, ACCOUNT)
     by_resource = more.pop("by_resource", None)
     resource_decides = more.pop("resource_decides", False)
     policies = Policies((policy(*statements, version=version),) if statements else (), **more)
-    return evaluate(ask, policies, policy(by_resource) if by_resource else None, resource_decides=resource_decides)
+    return evaluate(ask, policies, policy(by_resource) if by_resource else None,
+                    resource_decides=resource_decides)
 
 
 def allowed(*statements, **more):
@@ -62,8 +64,10 @@ def test_actions_match_with_wildcards_and_regardless_of_case(action, matches):
 
 
 @pytest.mark.parametrize(("resource", "matches"), [
-    (QUEUE, True), ("*", True), (f"arn:aws:sqs:*:{ACCOUNT}:ord*", True), (f"arn:aws:sqs:us-east-?:{ACCOUNT}:orders", True),
-    (f"arn:aws:sqs:us-east-1:{ACCOUNT}:Orders", False), ("arn:aws:sqs:us-*:orders", False), ("arn:aws:sqs", True), ("arn:aws:sqs:us-*", True),
+    (QUEUE, True), ("*", True), (f"arn:aws:sqs:*:{ACCOUNT}:ord*", True),
+    (f"arn:aws:sqs:us-east-?:{ACCOUNT}:orders", True),
+    (f"arn:aws:sqs:us-east-1:{ACCOUNT}:Orders", False), ("arn:aws:sqs:us-*:orders", False),
+    ("arn:aws:sqs", True), ("arn:aws:sqs:us-*", True),
     ("arn:aws:sqs:*:*:*", True), ("arn:aws:s3:::orders", False), (["arn:aws:s3:::x", QUEUE], True)])
 def test_resources_match_part_by_part(resource, matches):
     assert allowed(allow(resource=resource)) is matches
@@ -89,29 +93,41 @@ def test_variables_are_filled_from_the_request():
 
 
 CONDITIONS = [
-    ("StringEquals", "a", ["x"], True), ("StringEquals", ["a", "x"], ["x"], True), ("StringEquals", "X", ["x"], False),
-    ("StringEquals", "x", [], False), ("StringEqualsIfExists", "x", [], True), ("StringNotEquals", "x", ["x"], False),
+    ("StringEquals", "a", ["x"], True), ("StringEquals", ["a", "x"], ["x"], True),
+    ("StringEquals", "X", ["x"], False),
+    ("StringEquals", "x", [], False), ("StringEqualsIfExists", "x", [], True),
+    ("StringNotEquals", "x", ["x"], False),
     ("StringNotEquals", ["x", "y"], ["z"], True), ("StringNotEquals", "x", [], True),
     ("StringEqualsIgnoreCase", "X", ["x"], True), ("StringNotEqualsIgnoreCase", "X", ["x"], False),
-    ("StringLike", "x*", ["xyz"], True), ("StringLike", "x?", ["xyz"], False), ("StringNotLike", "x*", ["xyz"], False),
-    ("NumericEquals", "10", ["10.0"], True), ("NumericLessThan", 10, ["9"], True), ("NumericLessThan", 10, ["10"], False),
+    ("StringLike", "x*", ["xyz"], True), ("StringLike", "x?", ["xyz"], False),
+    ("StringNotLike", "x*", ["xyz"], False),
+    ("NumericEquals", "10", ["10.0"], True), ("NumericLessThan", 10, ["9"], True),
+    ("NumericLessThan", 10, ["10"], False),
     ("NumericLessThanEquals", "10", ["10"], True), ("NumericGreaterThan", "1", ["no"], False),
     ("NumericGreaterThanEquals", "2", ["2"], True), ("NumericNotEquals", "2", ["3"], True),
     ("DateGreaterThan", "2026-01-01T00:00:00Z", ["2026-01-02T00:00:00Z"], True),
-    ("DateLessThan", "2026-01-01", ["2026-01-02T00:00:00Z"], False), ("DateEquals", "1767225600", ["2026-01-01"], True),
+    ("DateLessThan", "2026-01-01", ["2026-01-02T00:00:00Z"], False),
+    ("DateEquals", "1767225600", ["2026-01-01"], True),
     ("Bool", "true", ["true"], True), ("Bool", True, ["true"], True), ("Bool", "false", ["true"], False),
-    ("Bool", "false", [], False), ("BoolIfExists", "false", [], True), ("BinaryEquals", "QUJD", ["QUJD"], True),
+    ("Bool", "false", [], False), ("BoolIfExists", "false", [], True),
+    ("BinaryEquals", "QUJD", ["QUJD"], True),
     ("IpAddress", "10.0.0.0/8", ["10.1.2.3"], True), ("IpAddress", "10.1.2.3", ["10.1.2.3"], True),
     ("IpAddress", "10.0.0.0/8", ["11.1.2.3"], False), ("NotIpAddress", "10.0.0.0/8", ["11.1.2.3"], True),
     ("IpAddress", "2001:db8::/32", ["2001:db8::1"], True), ("IpAddress", "10.0.0.0/8", ["::1"], False),
-    ("ArnEquals", "arn:aws:sns:*:1:t", ["arn:aws:sns:eu:1:t"], True), ("ArnLike", "arn:*:1:t", ["arn:aws:sns:eu:1:t"], False),
-    ("ArnLike", "arn:aws:*", ["arn:aws:sns:eu:1:t"], True), ("ArnNotLike", "arn:aws:sns:*:1:t", ["arn:aws:sns:eu:1:t"], False),
-    ("Null", "true", [], True), ("Null", "false", [], False), ("Null", "false", ["x"], True), ("Null", "true", ["x"], False),
-    ("ForAllValues:StringEquals", ["x", "y"], ["x", "y"], True), ("ForAllValues:StringEquals", ["x"], ["x", "y"], False),
+    ("ArnEquals", "arn:aws:sns:*:1:t", ["arn:aws:sns:eu:1:t"], True),
+    ("ArnLike", "arn:*:1:t", ["arn:aws:sns:eu:1:t"], False),
+    ("ArnLike", "arn:aws:*", ["arn:aws:sns:eu:1:t"], True),
+    ("ArnNotLike", "arn:aws:sns:*:1:t", ["arn:aws:sns:eu:1:t"], False),
+    ("Null", "true", [], True), ("Null", "false", [], False), ("Null", "false", ["x"], True),
+    ("Null", "true", ["x"], False),
+    ("ForAllValues:StringEquals", ["x", "y"], ["x", "y"], True),
+    ("ForAllValues:StringEquals", ["x"], ["x", "y"], False),
     ("ForAllValues:StringEquals", ["x"], [], True), ("ForAnyValue:StringEquals", ["x"], ["x", "y"], True),
     ("ForAnyValue:StringEquals", ["z"], ["x", "y"], False), ("ForAnyValue:StringEquals", ["x"], [], False),
-    ("ForAnyValue:StringNotEquals", ["x"], ["x", "y"], True), ("ForAllValues:StringNotEquals", ["x"], ["x", "y"], False),
-    ("ForAllValues:StringNotLike", ["x*"], ["y", "z"], True), ("ForAnyValue:StringLike", ["x*"], ["y", "xz"], True)]
+    ("ForAnyValue:StringNotEquals", ["x"], ["x", "y"], True),
+    ("ForAllValues:StringNotEquals", ["x"], ["x", "y"], False),
+    ("ForAllValues:StringNotLike", ["x*"], ["y", "z"], True),
+    ("ForAnyValue:StringLike", ["x*"], ["y", "xz"], True)]
 
 
 @pytest.mark.parametrize(("operator", "values", "said", "holds"), CONDITIONS)

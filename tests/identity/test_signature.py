@@ -30,7 +30,8 @@ def received(prepared, method):
 def proof(request, payload=None):
     signed = sigv4.claim_of(request)
     body = request.headers.get("x-amz-content-sha256") or payload or hashlib.sha256(request.body).hexdigest()
-    return signed, sigv4.prove(request, signed, SECRET, sigv4.moment_of(request, signed), body)
+    return signed, sigv4.prove(request, signed, SECRET, sigv4.moment_of(request, signed), body,
+                               plain=signed.service == "s3")
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -40,14 +41,18 @@ def test_what_botocore_signs_we_prove(signer, seed):
     text = lambda most: "".join(rnd.choices(ODD, k=rnd.randint(0, most)))  # noqa: E731
     service = "s3" if "S3" in signer.__name__ else rnd.choice(["sqs", "lambda", "execute-api"])
     path = "/" + quote(text(30), safe="/~")
-    query = "&".join(f"{quote(text(8) or 'k', safe='')}={quote(text(8), safe='')}" for _ in range(rnd.randint(0, 4)))
+    query = "&".join(f"{quote(text(8) or 'k', safe='')}={quote(text(8), safe='')}"
+                     for _ in range(rnd.randint(0, 4)))
     method = rnd.choice(["GET", "POST", "PUT", "DELETE", "HEAD"])
     body = b"" if "Query" in signer.__name__ else text(40).encode()
-    headers = {"X-Amz-Meta-Note": "  a   b  " + str(seed), "Content-Type": "text/plain", "X-Amz-Target": "A.b"}
-    request = AWSRequest(method, f"http://127.0.0.1:4566{path}" + (f"?{query}" if query else ""), headers, body)
+    headers = {"X-Amz-Meta-Note": "  a   b  " + str(seed), "Content-Type": "text/plain",
+               "X-Amz-Target": "A.b"}
+    request = AWSRequest(method, f"http://127.0.0.1:4566{path}" + (f"?{query}" if query else ""), headers,
+                         body)
     if service == "s3":
         request.context["payload_signing_enabled"] = rnd.random() < 0.5
-    signer(Credentials("AKIDEXAMPLE", SECRET, rnd.choice([None, "to/ken+="])), service, "us-east-1").add_auth(request)
+    signer(Credentials("AKIDEXAMPLE", SECRET, rnd.choice([None, "to/ken+="])), service,
+           "us-east-1").add_auth(request)
     got = received(request.prepare(), method)
     signed, found = proof(got, sigv4.UNSIGNED if signer is S3SigV4QueryAuth else None)
     assert found.signature == signed.signature, found.canonical_request
@@ -58,7 +63,8 @@ def test_awss_example_of_a_get_object():
     request = Request("GET", "/test.txt", "", {
         "host": "examplebucket.s3.amazonaws.com", "range": "bytes=0-9", "x-amz-content-sha256": sigv4.EMPTY,
         "x-amz-date": "20130524T000000Z",
-        "authorization": "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
+        "authorization": "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"
+                         ","
                          "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"
                          "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"})
     signed, found = proof(request)
@@ -67,8 +73,8 @@ def test_awss_example_of_a_get_object():
 
 def test_awss_example_of_a_presigned_url():
     # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-    query = ("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3"
-             "%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+    query = ("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1"
+             "%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
              "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404")
     request = Request("GET", "/test.txt", query, {"host": "examplebucket.s3.amazonaws.com"})
     signed, found = proof(request, sigv4.UNSIGNED)
@@ -114,7 +120,8 @@ def test_a_claim_may_stand_in_the_header_or_in_the_query():
     assert sigv4.claim_of(Request("GET", "/", "", {})) is None
     assert sigv4.claim_of(Request("GET", "/", "", {"authorization": "Bearer x"})) is None
     claim = sigv4.claim_of(Request("GET", "/", "", {"authorization": (
-        "AWS4-HMAC-SHA256 Credential=k/20260102/eu-west-1/sqs/aws4_request, SignedHeaders=host, Signature=s")}))
+        "AWS4-HMAC-SHA256 Credential=k/20260102/eu-west-1/sqs/aws4_request, "
+        "SignedHeaders=host, Signature=s")}))
     assert (claim.access_key, claim.region, claim.service) == ("k", "eu-west-1", "sqs")
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from cloudlet.gateway.connection import Limits
 from cloudlet.store.sqlite import SqliteStore
+
+from .sockets import Site
 
 ORDINARY = "nobody"  # PostgreSQL refuses to run as root
 
@@ -83,7 +86,7 @@ def binaries() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: -float(p.parts[-3]))
     with suppress(TypeError):
         found.append(Path(shutil.which("initdb")))
-    found += [p for p in Path("/usr/local").glob("pgsql*/bin/initdb")]
+    found += Path("/usr/local").glob("pgsql*/bin/initdb")
     return found[0].parent if found else None
 
 
@@ -151,3 +154,17 @@ def run(make):
         uvloop.run(main())
 
     return tell
+
+
+@pytest.fixture
+def serve():
+    started = []
+
+    def start(handler, **limits):
+        started.append(Site(handler, Limits(**limits)))
+        return started[-1]
+
+    yield start
+    for site in started:
+        site.stop()
+        site.join()

@@ -6,6 +6,7 @@ CLOUDLET_CRASH_SEED which moments are taken.
 
 import hashlib
 import io
+import json
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -177,11 +179,13 @@ READS = {
 
 
 def services(victim):
-    import json
-    import urllib.request
-
     with urllib.request.urlopen(f"http://127.0.0.1:{victim.port}/_cloudlet/health") as answer:
         return set(json.load(answer)["services"])
+
+
+def advance(victim, seconds):
+    data = json.dumps({"advance": seconds}).encode()
+    urllib.request.urlopen(f"http://127.0.0.1:{victim.port}/_cloudlet/clock", data=data).close()
 
 
 def furnish(victim, there):
@@ -245,6 +249,15 @@ def rows(client, table):
     return found
 
 
+def ran(victim, expected, patience_s):
+    until = time.monotonic() + patience_s
+    while not expected <= rows(victim.client("dynamodb"), "ran").keys():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)  # the function's work is seen from outside only
+    return True
+
+
 def verify(victim, works):
     """Hold what is there against what was acknowledged."""
     by_kind = {}
@@ -280,16 +293,24 @@ def verify(victim, works):
                 ), id
     if "invoke" in by_kind:
         expected = {id for work in by_kind["invoke"] for id in work.acknowledged}
-        until = time.monotonic() + 90
-        while missing := expected - rows(victim.client("dynamodb"), "ran").keys():
-            assert time.monotonic() < until, (
-                f"{len(missing)} of {len(expected)} events never ran: {sorted(missing)[:5]}"
-            )
-            time.sleep(0.1)  # the function's work is seen from outside only
+        if not ran(victim, expected, 5):
+            advance(victim, 16 * 60)  # what was running when it was killed is leased for a while yet
+        assert ran(victim, expected, 60), "some events never ran"
     return {
         kind: sum(len(work.acknowledged) + len(work.removed) for work in some)
         for kind, some in by_kind.items()
     }
+
+
+def progress(works, more):
+    """Wait until so many more things were acknowledged: a cloudlet that nobody reached is killed for nothing."""
+
+    def done():
+        return sum(len(work.acknowledged) + len(work.removed) for work in works)
+
+    goal, until = done() + more, time.monotonic() + 10
+    while done() < goal and time.monotonic() < until and not any(work.failure for work in works):
+        time.sleep(0.002)
 
 
 @pytest.mark.timeout(120 + KILLS * 10)
@@ -305,10 +326,11 @@ def test_what_was_acknowledged_survives_any_kill(tmp_path, durability, capsys):
         for work in works:
             work.start()
         for _ in range(KILLS if durability == "process" else max(KILLS // 5, 2)):
-            time.sleep(moments.uniform(0.02, 0.7))
+            progress(works, moments.randint(1, 60))
+            time.sleep(moments.uniform(0, 0.03))
             victim.kill()
             victim.start()
-        time.sleep(0.2)
+        progress(works, 20)
         for work in works:
             work.over.set()
         for work in works:
@@ -324,75 +346,3 @@ def test_what_was_acknowledged_survives_any_kill(tmp_path, durability, capsys):
             work.over.set()
         victim.kill()
         victim.log.close()
-
-
-FALLING = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from cloudlet.store.sqlite import SqliteStore
-
-async def main(folder, durability, commits, before):
-    store = SqliteStore(Path(folder), durability)
-    inner, done = store._connection, 0
-
-    class Falling:
-        def __getattr__(self, name):
-            return getattr(inner, name)
-
-        def execute(self, statement, *values):
-            nonlocal done
-            if statement == "COMMIT":
-                done += 1
-                if before and done == commits:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            found = inner.execute(statement, *values)
-            if statement == "COMMIT" and done == commits:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return found
-
-    store._connection = Falling()
-    for n in range(100):
-        def pair(tx, n=n):
-            tx.put(b"a%03d" % n, b"")
-            tx.put(b"b%03d" % n, b"x" * 5000)
-            tx.put(b"n", b"%d" % (n + 1))
-        await asyncio.gather(store.transact(pair), store.transact(lambda tx, n=n: tx.put(b"c%03d" % n, b"")))
-        print(n, flush=True)
-
-asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "before"))
-"""
-
-
-@pytest.mark.parametrize("durability", ["process", "power"])
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("commits", [1, 2, 3, 17])
-def test_a_store_that_falls_at_its_nth_commit_stands_up_whole(tmp_path, durability, moment, commits):
-    import asyncio
-
-    from cloudlet.store.sqlite import SqliteStore
-
-    fallen = subprocess.run(
-        [sys.executable, "-c", FALLING, tmp_path, durability, str(commits), moment],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert fallen.returncode == -signal.SIGKILL, fallen.stderr
-    acknowledged = len(fallen.stdout.split())
-    kept = commits if moment == "after" else commits - 1
-    assert acknowledged == commits - 1
-
-    async def look():
-        store = SqliteStore(tmp_path)
-        try:
-            return dict(await store.transact(lambda tx: list(tx.scan(b"", b"\xff"))))
-        finally:
-            store.close()
-
-    found = asyncio.run(look())
-    expected = {
-        b"%s%03d" % (letter, n): b"x" * 5000 if letter == b"b" else b""
-        for n in range(kept)
-        for letter in (b"a", b"b", b"c")
-    }
-    assert found == expected | ({b"n": b"%d" % kept} if kept else {})

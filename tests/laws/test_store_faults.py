@@ -201,6 +201,10 @@ def test_limits_of_this_process_were_left_alone():
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
+def test_sqlite_is_built_for_more_than_one_thread():
+    assert sqlite3.threadsafety in (1, 3)  # 1: a connection may pass between threads that take turns
+
+
 # -- PostgreSQL
 
 
@@ -307,7 +311,8 @@ def test_what_lies_in_a_long_range_is_found_through_the_index(shared):
         connection.execute("ANALYZE map")
         for order in ("head, rest", "head DESC, rest DESC"):
             plan = connection.execute(
-                "EXPLAIN SELECT value FROM map WHERE (head, rest) >= ('002000', '') AND (head, rest) < ('002100', '')"
+                "EXPLAIN SELECT value FROM map"
+                " WHERE (head, rest) >= ('002000', '') AND (head, rest) < ('002100', '')"
                 f" ORDER BY {order} LIMIT 10"
             ).fetchall()
             assert "Index" in str(plan), plan

@@ -83,7 +83,7 @@ def test_what_is_new_is_added_and_what_is_gone_removed():
 
 def test_the_stacks_tags_change_what_takes_tags():
     found = made(goal_of(_TEXT), goal_of(_TEXT), retagged=True)
-    assert [(change.logical_id, change.scope) for change in found.changes][0] == ("A", ["Tags"])
+    assert (found.changes[0].logical_id, found.changes[0].scope) == ("A", ["Tags"])
 
 
 def test_a_resource_can_not_become_one_of_another_type():

@@ -6,8 +6,11 @@ that asked for a deployment.
 
 import sys
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Protocol
 
 from . import paper
@@ -16,6 +19,8 @@ Event = dict[str, Any]
 _QUIET = ("START RequestId:", "END RequestId:", "INIT_START")  # `cloudlet logs` has every line
 _PLUMBING = frozenset({"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Permission",
                        "AWS::ApiGatewayV2::Stage"})
+_UNREAD = 10_000  # events
+_PATIENCE_S = 2.0
 _ERASE = "\r\x1b[2K"
 
 
@@ -23,6 +28,41 @@ class Report(Protocol):
     """One who is told what happens."""
 
     def tell(self, event: Event) -> None: ...
+
+
+class Aside:
+    """Lets another report tell in a thread of its own: who reads slowly, or not at all, delays nobody.
+
+    When too much is unread, what functions write is left out, and said to be; their logs have it.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        self._left_out = 0
+        self._thread = Thread(target=self._write, name="report", daemon=True)
+        self._thread.start()
+
+    def tell(self, event: Event) -> None:
+        """Take the event, and return at once."""
+        if event["event"] in ("log", "progress") and self._events.qsize() > _UNREAD:
+            self._left_out += event["event"] == "log"
+            return
+        if self._left_out:
+            self._events.put({"event": "log", "function": "cloudlet", "timestamp": event.get("timestamp"),
+                              "message": f"{self._left_out} lines were left out, for they were not read"})
+            self._left_out = 0
+        self._events.put(event)
+
+    def close(self) -> None:
+        """Wait a moment for what is unread."""
+        self._events.put(None)
+        self._thread.join(_PATIENCE_S)
+
+    def _write(self) -> None:
+        with suppress(BrokenPipeError):  # nobody reads any more; the cloudlet goes on
+            while (event := self._events.get()) is not None:
+                self._report.tell(event)
 
 
 class JsonLines:

@@ -10,7 +10,7 @@ import click
 from . import paper
 from .remote import DATA_FOLDER
 
-_MARKS = ("store.sqlite", "blobs")  # either is in every data folder
+_MARKS = ("store.sqlite", "blobs", "build")  # one of them is in every data folder
 
 
 @click.command("reset")

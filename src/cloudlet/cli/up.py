@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import uvloop
@@ -24,9 +25,10 @@ from ..kernel.kernel import Finish, Guard, Invocation
 from ..kernel.place import Place
 from ..store import StoreError
 from ..store.sqlite import Durability
+from ..wire.http import Request, Response
 from . import paper
 from .remote import DATA_FOLDER, ENDPOINT_FILE
-from .reports import Report, report
+from .reports import Aside, Report, report
 
 
 @click.command("up")
@@ -52,14 +54,17 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
     options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres)
     _write_log()
+    aside = Aside(report(as_json))
     try:
-        uvloop.run(_run(path.resolve(), options, report(as_json)))
+        uvloop.run(_run(path.resolve(), options, aside))
     except StoreError as error:
         raise paper.fail(str(error)) from None
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
             raise
         raise _no_door(error, host, port) from None
+    finally:
+        aside.close()
 
 
 async def _run(path: Path, options: Options, report: Report) -> None:
@@ -80,8 +85,17 @@ async def _run(path: Path, options: Options, report: Report) -> None:
 
 async def _serve(path: Path, cloudlet: Cloudlet, report: Report, stop: asyncio.Event) -> None:
     """Deploy and watch what is in ``path`` until somebody says stop."""
-    live = (await asyncio.to_thread(import_module, "cloudlet.cli.live")).Live(cloudlet, report)
-    cloudlet.control.more["POST", "deploy"] = live.answer
+    async def bring() -> Any:
+        module = await asyncio.to_thread(import_module, "cloudlet.cli.live")
+        return module.Live(cloudlet, report)
+
+    async def answer(request: Request) -> Response:
+        response: Response = await (await asyncio.shield(coming)).answer(request)
+        return response
+
+    coming = asyncio.create_task(bring())
+    cloudlet.control.more["POST", "deploy"] = answer  # from the first moment: who is early waits
+    live = await coming
     cloudlet.kernel.guards.append(_tail(report))
     work = asyncio.create_task(live.run(path, stop))
     await asyncio.wait((work, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)

@@ -12,6 +12,7 @@ import msgspec
 
 from ..stacks.document import Document, load
 from .building import Builder
+from .includes import include
 from .problems import DeployError
 
 LOCAL_BUCKET = "cloudlet-local"
@@ -39,6 +40,7 @@ async def prepare(template: Path, builder: Builder, store: Callable[[bytes], str
     document = load(template.read_text("utf-8"))
     assets = Assets(document, files={template})
     document.line("Resources")  # so that a JSON document knows its lines
+    document.body = include(document.body, template.parent, assets.files)
     resources = document.body.get("Resources")
     shared = (document.body.get("Globals") or {}).get("Function") or {}
     for name, spec in resources.items() if isinstance(resources, dict) else ():

@@ -11,10 +11,11 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from .problems import DeployError
+from .provided import provided_imports
 
 _LAST_LINES = 12
 
@@ -33,15 +34,16 @@ class Builder:
                 return await self._python(asked, Path())
         if runtime.startswith("nodejs") and not (folder / "node_modules").is_dir():
             package = folder / "package.json"
-            if package.is_file() and _dependencies(package):
-                return await self._node(folder)
+            provided = [name for name in provided_imports(folder) if name not in _asked(package)]
+            if provided or _asked(package):
+                return await self._node(folder, provided)
         return None
 
     async def layer(self, folder: Path, method: str) -> Path:
         """A layer made of ``folder`` as ``sam build`` does it: all under ``python`` or ``nodejs``."""
         kind = "python" if method.startswith("python") else "nodejs"
         if kind == "nodejs":
-            within = await self._node(folder) if _dependencies(folder / "package.json") else folder
+            within = await self._node(folder) if _asked(folder / "package.json") else folder
             return self._made("layer", _content(folder), lambda target: _copy(within, target / "nodejs"))
         packages = (
             await self._python(folder / "requirements.txt", Path())
@@ -107,13 +109,15 @@ class Builder:
             shutil.rmtree(beside, ignore_errors=True)
         return target
 
-    async def _node(self, folder: Path) -> Path:
+    async def _node(self, folder: Path, provided: Sequence[str] = ()) -> Path:
+        """The packages that ``folder`` asks for, and those that AWS's runtime would have ``provided``."""
         files = [
             folder / name
             for name in ("package.json", "package-lock.json", ".npmrc")
             if (folder / name).is_file()
         ]
-        target = self._target("node", b"\0".join(file.read_bytes() for file in files))
+        asked = b"\0".join([*(file.read_bytes() for file in files), *(name.encode() for name in provided)])
+        target = self._target("node", asked)
         if target.exists():
             return target
         npm = shutil.which("npm")
@@ -122,11 +126,13 @@ class Builder:
                 f"{folder / 'package.json'} asks for packages, and there is no npm on this machine. Install "
                 "Node.js, or bring node_modules along."
             )
-        await self._tell(f"installing the packages of {folder / 'package.json'}")
+        await self._tell(f"installing the packages of {folder}")
         beside = self._beside()
         try:
             for file in files:
                 shutil.copy(file, beside)
+            if not (beside / "package.json").exists():
+                (beside / "package.json").write_text("{}")
             await _run(
                 beside,
                 f"The packages of {folder / 'package.json'} could not be installed",
@@ -136,6 +142,7 @@ class Builder:
                 "--no-audit",
                 "--no-fund",
                 "--loglevel=error",
+                *provided,
             )
             beside.rename(target)
         finally:
@@ -178,11 +185,12 @@ def _requirements(path: Path) -> bool:
     )
 
 
-def _dependencies(package: Path) -> bool:
+def _asked(package: Path) -> list[str]:
+    """The packages that a ``package.json`` depends on."""
     try:
-        return bool(json.loads(package.read_text("utf-8")).get("dependencies"))
-    except (OSError, ValueError, AttributeError):
-        return False
+        return list(json.loads(package.read_text("utf-8")).get("dependencies") or ())
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
 
 
 def _content(folder: Path) -> bytes:

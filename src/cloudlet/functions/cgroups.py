@@ -37,6 +37,13 @@ class Group:
         """The folders a process must join."""
         return [str(folder) for folder in dict.fromkeys(self._folders.values())]
 
+    def limit(self, memory_mb: int, tmp_mb: int) -> None:
+        """Give a group that was made for any worker the limits of its function."""
+        self._memory, self._tmp = memory_mb << 20, tmp_mb << 20
+        for control, folder in self._folders.items():
+            for file, value in _limits(folder, control, memory_mb, tmp_mb).items():
+                (folder / file).write_text(str(value))
+
     def watch(self, kill: Callable[[], None]) -> None:
         """Call ``kill`` when the worker needs more memory than it may use."""
         self._kill = kill

@@ -26,6 +26,8 @@ Lines = list[tuple[int, str]]
 Credentials = Callable[[Spec], Awaitable[dict[str, str]]]
 Sink = Callable[[Spec, str, Lines], None]
 IDLE_S = 600.0  # a worker without work is ended after this
+_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
+_BLANK_MB = 512  # until its function says otherwise
 CREDENTIALS_S = 6 * 3600.0  # a worker is replaced after this: its credentials last twice as long
 
 
@@ -39,6 +41,7 @@ class Pool:
         self._workers: dict[str, Worker] = {}
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._born: dict[str, float] = {}
+        self._blanks: dict[str, asyncio.Task[Worker]] = {}  # by runtime, for the next function that needs one
         self._sweeper: asyncio.TimerHandle | None = None
         self.running: Counter[str] = Counter()  # invocations, by whatever those who count call them
         self.endpoint = ""
@@ -76,11 +79,17 @@ class Pool:
     async def warm(self, runtime: str) -> None:
         """Start what a runtime needs before the first call asks for it."""
         self._zygote(self._fork_interpreter(runtime))
+        if runtime.startswith("nodejs"):
+            served = self.runtimes.serving(runtime)
+            self._blanks.setdefault(served, self._blanks.get(served) or self._start_blank(served))
 
     async def stop(self) -> None:
         """End every worker."""
         if self._sweeper:
             self._sweeper.cancel()
+        for blank in self._blanks.values():
+            blank.cancel()
+        await asyncio.gather(*self._blanks.values(), return_exceptions=True)
         for zygote in self._zygotes.values():
             await zygote.stop()
         for worker in list(self._workers.values()):
@@ -103,21 +112,47 @@ class Pool:
         return None
 
     async def _start(self, spec: Spec, credentials: Credentials) -> Worker:
-        zygote = self._zygote(self._fork_interpreter(spec.runtime))
-        id = self._ids.hex(32)
-        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
-        stream = f"{day}/[{spec.version}]{id}"
-        group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
-        worker = Worker(id, spec, zygote, group, stream, self._between, self._clock.now_ms)
+        given = await credentials(spec)
+        node = spec.runtime.startswith("nodejs")
+        worker = await self._blank(spec) if node else self._new(spec)
         worker.stamp = _stamp(spec) if spec.watched else 0
-        self._workers[id], self._born[id] = worker, time.monotonic()
-        environment = _environment(spec, stream, self.endpoint) | await credentials(spec)
+        self._born[worker.id] = time.monotonic()
+        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
+        stream = worker.stream = f"{day}/[{spec.version}]{worker.id}"
+        order = _order(spec, _environment(spec, stream, self.endpoint) | given)
         try:
-            await worker.start(_order(spec, environment, self.runtimes))
+            if node:
+                await worker.adopt(spec, stream, order)
+            else:
+                await worker.start(order)
         except BaseException:
             worker.kill()
             raise
         return worker
+
+    def _new(self, spec: Spec) -> Worker:
+        """A worker whose process is not started yet."""
+        id = self._ids.hex(32)
+        group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
+        zygote = self._zygote(self._fork_interpreter(spec.runtime))
+        worker = Worker(id, spec, zygote, group, "", self._between, self._clock.now_ms)
+        self._workers[id], self._born[id] = worker, time.monotonic()
+        return worker
+
+    async def _blank(self, spec: Spec) -> Worker:
+        """A Node.js process that has started and waits for its function; the next one is started, too."""
+        runtime = self.runtimes.serving(spec.runtime)
+        ready = self._blanks.pop(runtime, None) or self._start_blank(runtime)
+        worker = await ready
+        self._blanks[runtime] = self._start_blank(runtime)
+        return worker if worker.usable else await self._start_blank(runtime)
+
+    def _start_blank(self, runtime: str) -> "asyncio.Task[Worker]":
+        async def start() -> Worker:
+            worker = self._new(Spec("", "", "", "", runtime, "", Path(), memory_mb=_BLANK_MB))
+            await worker.start_blank(_blank_order(self.runtimes.interpreter(runtime)))
+            return worker
+        return asyncio.get_running_loop().create_task(start())
 
     def _zygote(self, interpreter_path: Path) -> Zygote:
         zygote = self._zygotes.get(interpreter_path)
@@ -167,15 +202,19 @@ class Pool:
             self._sweep_later()
 
 
-def _order(spec: Spec, environment: dict[str, str], runtimes: Runtimes) -> dict[str, Any]:
+def _order(spec: Spec, environment: dict[str, str]) -> dict[str, Any]:
     """What the zygote must know to start a worker."""
-    argv: list[str] = []
-    if spec.runtime.startswith("nodejs"):
-        bootstrap = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
-        argv = [str(runtimes.interpreter(spec.runtime)), f"{bootstrap}/node_worker.mjs"]
     return {"task": str(spec.code), "layers": [str(layer) for layer in spec.layers],
             "dependencies": str(spec.dependencies or ""), "tmp_mb": spec.tmp_mb, "environment": environment,
-            "argv": argv}
+            "argv": []}
+
+
+def _blank_order(node: Path) -> dict[str, Any]:
+    """What the zygote must know to start a Node.js process for whatever function comes."""
+    guest = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
+    environment = {"PATH": _PATH, "HOME": "/tmp", "LANG": "en_US.UTF-8", "TZ": ":UTC"}
+    return {"task": "", "layers": [], "dependencies": "", "tmp_mb": 512, "environment": environment,
+            "argv": [str(node), f"{guest}/node_worker.mjs"]}
 
 
 def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
@@ -195,7 +234,7 @@ def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
     node = [f"{layer}/nodejs/node_modules" for layer in layers]
     node += [f"{deps}/node_modules"] if deps else []
     base = {
-        "LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin", "HOME": "/tmp",
+        "LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": _PATH, "HOME": "/tmp",
         "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "LAMBDA_TASK_ROOT": task,
         "LAMBDA_RUNTIME_DIR": "/var/runtime", "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": spec.name, "AWS_LAMBDA_FUNCTION_VERSION": spec.version,

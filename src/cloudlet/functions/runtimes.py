@@ -42,7 +42,9 @@ class Runtimes:
         advice = " or start cloudlet with --nearest-runtime" if kin else ""
         raise InvalidParameterValueException(
             f"The runtime {runtime} is not installed on this machine. Installed: {', '.join(sorted(there))}. "
-            f"Install its interpreter, set the function's Runtime to one of these,{advice}.".replace(",.", ".")
+            f"Install its interpreter, set the function's Runtime to one of these,{advice}.".replace(
+                ",.", "."
+            )
         )
 
     def interpreter(self, runtime: str) -> Path:

@@ -49,22 +49,50 @@ class Worker(asyncio.Protocol):
 
     async def start(self, order: dict[str, Any]) -> None:
         """Have the process started and the function loaded."""
+        begun = time.perf_counter()
+        self._group.watch(lambda: self.kill("memory"))
+        await self._spawn(order)
+        await self._load(begun)
+
+    async def start_blank(self, order: dict[str, Any]) -> None:
+        """Have the process started, for a function that is not known yet."""
+        await self._spawn(order)
+        assert self._waiting
+        await self._waiting  # it says that it stands, or it has ended
+
+    async def adopt(self, spec: Spec, stream: str, order: dict[str, Any]) -> None:
+        """Let a blank process become the worker of a function."""
+        begun = time.perf_counter()
+        self.spec, self.stream = spec, stream
+        self._group.limit(spec.memory_mb, spec.tmp_mb)
+        self._group.watch(lambda: self.kill("memory"))
+        folders = {key: order[key] for key in ("task", "layers", "dependencies", "tmp_mb")}
+        await self._zygote.furnish({**folders, "id": self.id})
+        self._waiting = asyncio.get_running_loop().create_future()
+        if self._transport is not None:
+            body = json.dumps(order["environment"]).encode()
+            self._transport.write(_HEAD.pack(len(body), ord("C")) + body)
+        await self._load(begun)
+
+    async def _spawn(self, order: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         self._log_end, log_write = os.pipe()
         os.set_blocking(self._log_end, False)
         ours.setblocking(False)
-        begun = time.perf_counter()
         try:
             await loop.create_connection(lambda: self, sock=ours)
             loop.add_reader(self._log_end, self._read_log)
             self._waiting = loop.create_future()
-            self._group.watch(lambda: self.kill("memory"))
             await self._zygote.fork({**order, "id": self.id, "cgroups": self._group.paths}, theirs, log_write)
         finally:
             theirs.close()
             os.close(log_write)
-        timer = loop.call_later(INIT_LIMIT_S, self.kill, "init")
+
+    async def _load(self, begun: float) -> None:
+        """Until the function has been loaded, or has failed to."""
+        assert self._waiting
+        timer = asyncio.get_running_loop().call_later(INIT_LIMIT_S, self.kill, "init")
         kind, body = await self._waiting
         timer.cancel()
         self._init = {"ms": (time.perf_counter() - begun) * 1000, "failure": None}

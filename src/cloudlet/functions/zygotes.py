@@ -53,6 +53,7 @@ class Zygote:
     ) -> None:
         self._interpreter, self._ended, self._lost = interpreter, ended, lost
         self._started: dict[str, asyncio.Future[int]] = {}
+        self._furnished: dict[str, asyncio.Future[int]] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._scratch = Path(tempfile.mkdtemp(prefix="cloudlet-zygote-"))
         self._process, self._orders = self._spawn()
@@ -66,6 +67,14 @@ class Zygote:
         message = json.dumps({"do": "fork", **order}).encode()
         socket.send_fds(self._orders, [message], [channel.fileno(), log_end])
         return await started
+
+    async def furnish(self, order: dict[str, Any]) -> None:
+        """Show a function's folders to a worker that runs already."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._furnished[order["id"]] = done
+        self._orders.send(json.dumps({"do": "furnish", **order}).encode())
+        if await done != 0:
+            raise RuntimeError("The function's folders could not be mounted; `cloudlet doctor` may say why.")
 
     def kill(self, worker: str) -> None:
         """End a worker, and all it has started."""
@@ -131,6 +140,8 @@ class Zygote:
             self._ready.set_result(None)
         elif "started" in news:
             self._started.pop(news["started"]).set_result(news["pid"])
+        elif "furnished" in news:
+            self._furnished.pop(news["furnished"]).set_result(news["status"])
         elif "ended" in news:
             self._ended(news["ended"], news["status"])
 
@@ -141,9 +152,10 @@ class Zygote:
                              "`cloudlet doctor` says what this machine can isolate.")
         if not self._ready.done():
             self._ready.set_exception(error)
-        for waiting in self._started.values():
+        for waiting in (*self._started.values(), *self._furnished.values()):
             waiting.set_exception(error)
         self._started.clear()
+        self._furnished.clear()
         self._lost(self)
 
 

@@ -10,8 +10,10 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import msgspec
+
 from ..errors import RequestEntityTooLarge
-from ..identity import ANONYMOUS, Principal, root
+from ..identity import ANONYMOUS, Principal, presigned, root
 from ..identity import signature as sigv4
 from ..identity.seal import Seal
 from ..identity.signature import Signed
@@ -20,6 +22,7 @@ from ..kernel.credentials import Credential, Keyring
 from ..wire.http import BodyStream, Request
 from . import refusals
 from .refusals import Style
+from .routing import with_bucket_in_path
 
 DEFAULT_ACCOUNT = "000000000000"
 SKEW_MS = 15 * 60_000
@@ -44,15 +47,17 @@ class Authenticator:
         if signed is None:
             self._refuse_unreadable(request, service)
             return ANONYMOUS
-        if signed.algorithm != sigv4.ALGORITHM:
+        if signed.algorithm not in (sigv4.ALGORITHM, presigned.ALGORITHM):
             raise refusals.InvalidRequest(_V4A if "ECDSA" in signed.algorithm else _V2)
-        if signed.presigned:
+        if signed.algorithm == presigned.ALGORITHM:
+            self._check_end(request)
+        elif signed.presigned:
             self._check_presigned(request, signed, self._style(service))
         credential = await self._keyring.find(signed.access_key)
         if credential is None:
             return self._stranger(signed.access_key)
         await self._verify(request, signed, credential, self._style(service))
-        await self._keyring.used(credential, signed.service, signed.region, self._kernel.clock.now_ms())
+        await self._keyring.used(credential, signed.service or service, signed.region, self._kernel.clock.now_ms())
         return credential.principal
 
     def _stranger(self, access_key: str) -> Principal:
@@ -70,10 +75,12 @@ class Authenticator:
     def _refuse_unreadable(self, request: Request, service: str) -> None:
         """A claim in a form that can't be read is refused, and not taken for no claim."""
         header = request.headers.get("authorization", "")
-        if header.startswith("AWS ") or ("AWSAccessKeyId=" in request.query and "Signature=" in request.query):
+        if header.startswith("AWS ") or ("AWSAccessKeyId=" in request.query
+                                         and "Signature=" in request.query):
             raise refusals.InvalidRequest(_V2)
         if header.startswith("AWS4-"):
-            lacking = [name for name in ("Credential", "Signature", "SignedHeaders") if f"{name}=" not in header]
+            lacking = [name for name in ("Credential", "Signature", "SignedHeaders")
+                       if f"{name}=" not in header]
             raise refusals.incomplete(self._style(service), " ".join(
                 f"Authorization header requires '{name}' parameter." for name in lacking) or
                 "Credential must have exactly 5 slash-delimited elements, e.g. "
@@ -84,14 +91,17 @@ class Authenticator:
                 '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
 
     def _check_presigned(self, request: Request, signed: Signed, style: Style) -> None:
-        """Whether the URL is good now. It ages on the cloudlet's clock, from what that showed when it was made."""
+        """Whether the URL is good now. It ages on the cloudlet's clock, from what that showed when it was
+        made."""
         fields = request.queries()
         text, made_ms = fields.get("X-Amz-Expires", ""), sigv4.milliseconds(fields.get("X-Amz-Date", ""))
         wrong = ("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"" if made_ms is None
                  else "X-Amz-Expires should be a number" if not re.fullmatch(r"-?\d{1,18}", text)
                  else "X-Amz-Expires must be non-negative" if int(text) < 0
-                 else "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must "
-                      f"be less than {LONGEST_PRESIGNED_S} seconds" if int(text) > LONGEST_PRESIGNED_S else "")
+                 else "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+                      f"X-Amz-Expires must be less than {LONGEST_PRESIGNED_S} seconds"
+                      if int(text) > LONGEST_PRESIGNED_S
+                      else "")
         if wrong or made_ms is None:
             raise refusals.AuthorizationQueryParametersError(wrong)
         clock = self._kernel.clock
@@ -114,10 +124,14 @@ class Authenticator:
             raise refusals.bad_token(style, signed.access_key, signed.token)
         if credential.expires_ms and credential.expires_ms <= self._kernel.clock.now_ms():
             raise refusals.expired_token(style)
+        if signed.algorithm == presigned.ALGORITHM:
+            self._verify_old(request, signed, credential)
+            return
         moment = self._moment(request, signed, style)
         self._check_scope(request, signed, moment, style)
         payload = await self._payload(request, signed, style)
-        proof = sigv4.prove(request, signed, credential.secret, moment, payload)
+        proof = sigv4.prove(request, signed, credential.secret, moment, payload,
+                            plain=style == "s3")
         if not hmac.compare_digest(proof.signature.encode(), signed.signature.encode()):
             raise refusals.mismatch(style, signed.access_key, signed.signature, proof.canonical_request,
                                     proof.string_to_sign)
@@ -127,13 +141,29 @@ class Authenticator:
         elif request.stream is not None and _HASH.fullmatch(payload):
             request.stream = _Hashed(request.stream, payload)
 
+    def _check_end(self, request: Request) -> None:
+        """Whether a presigned URL of the old kind is good now; it says when it ends."""
+        text, now_ms = request.queries().get("Expires", ""), self._kernel.clock.now_ms()
+        if not re.fullmatch(r"\d{1,12}", text):
+            raise refusals.AccessDenied(f"Invalid date (should be seconds since epoch): {text}")
+        if int(text) * 1000 < now_ms:
+            raise refusals.AccessDenied("Request has expired", Expires=_stamp(int(text) * 1000),
+                                        ServerTime=_stamp(now_ms))
+
+    def _verify_old(self, request: Request, signed: Signed, credential: Credential) -> None:
+        text = presigned.string_to_sign(with_bucket_in_path(msgspec.structs.replace(request)))
+        if not hmac.compare_digest(presigned.sign(credential.secret, text).encode(),
+                                   signed.signature.encode()):
+            raise refusals.mismatch("s3", signed.access_key, signed.signature, "", text)
+
     def _moment(self, request: Request, signed: Signed, style: Style) -> str:
         moment = sigv4.moment_of(request, signed)
         said_ms = sigv4.milliseconds(moment)
         if said_ms is None:
             if style == "s3":
                 raise refusals.AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
-            raise refusals.incomplete(style, "Authorization header requires existence of either a 'X-Amz-Date' or a "
+            raise refusals.incomplete(style,
+                                      "Authorization header requires existence of either a 'X-Amz-Date' or a "
                                              "'Date' header.")
         if not signed.presigned:
             clock = self._kernel.clock
@@ -144,12 +174,13 @@ class Authenticator:
 
     def _check_scope(self, request: Request, signed: Signed, moment: str, style: Style) -> None:
         if signed.terminator != "aws4_request":
-            raise refusals.incomplete(style, "Credential should be scoped with a valid terminator: 'aws4_request', "
+            raise refusals.incomplete(style,
+                                      "Credential should be scoped with a valid terminator: 'aws4_request', "
                                              f"not '{signed.terminator}'.")
         if signed.date != moment[:8]:
             raise refusals.incomplete(
-                style, f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-                       f"'{signed.date}' != '{moment[:8]}', from '{moment}'.")
+                style, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+                       f"HTTP: '{signed.date}' != '{moment[:8]}', from '{moment}'.")
         if "host" not in signed.signed_headers:
             raise refusals.incomplete(style, "'Host' or ':authority' must be a 'SignedHeader' in the AWS "
                                              "Authorization.")
@@ -164,7 +195,8 @@ class Authenticator:
         said = request.headers.get("x-amz-content-sha256", "")
         if style == "s3" and (signed.presigned or not said):
             if not signed.presigned:
-                raise refusals.InvalidRequest("Missing required header for this request: x-amz-content-sha256")
+                raise refusals.InvalidRequest(
+                    "Missing required header for this request: x-amz-content-sha256")
             said = said or request.queries().get("X-Amz-Content-Sha256", "") or sigv4.UNSIGNED
         if said == sigv4.UNSIGNED or said.startswith("STREAMING-"):
             return said

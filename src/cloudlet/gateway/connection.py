@@ -131,10 +131,14 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count(url)
+        self._head += len(url)
+        if self._head > self._limits.head:
+            self._fail(431, self._too_large())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(name, value)
+        self._head += len(name) + len(value)
+        if self._head > self._limits.head:
+            self._fail(431, self._too_large())
         key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
         if self._current is not None:
             if len(self._current.request.trailers) < _TRAILERS:
@@ -220,11 +224,6 @@ class Connection(asyncio.Protocol):
         """Close at once, whatever was still to be said."""
         self._closing = True
         self._transport.abort()
-
-    def _count(self, *parts: bytes) -> None:
-        self._head += sum(map(len, parts))
-        if self._head > self._limits.head:
-            self._fail(431, self._too_large())
 
     def _too_large(self) -> str:
         return f"The request's headers are larger than {self._limits.head} bytes."

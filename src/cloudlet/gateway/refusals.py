@@ -1,5 +1,7 @@
-"""How services say that they don't believe who a request is from: S3, the query services and the JSON services
-each have words of their own for the same."""
+"""How services say that they don't believe who a request is from.
+
+S3, the query services and the JSON services each have words of their own for the same.
+"""
 
 from typing import Literal
 
@@ -7,6 +9,7 @@ from ..errors import AwsError
 from ..wire.model import ServiceModel
 
 Style = Literal["s3", "query", "json"]
+_MISMATCH = "The request signature we calculated does not match the signature you provided."
 
 
 def style_of(model: ServiceModel) -> Style:
@@ -17,15 +20,13 @@ def style_of(model: ServiceModel) -> Style:
 
 
 class SignatureDoesNotMatch(AwsError):
-    """The request signature we calculated does not match the signature you provided. Check your key and signing
-    method."""
+    """The request signature we calculated does not match the signature you provided."""
 
     status = 403
 
 
 class InvalidSignatureException(AwsError):
-    """The request signature we calculated does not match the signature you provided. Check your AWS Secret Access
-    Key and signing method. Consult the service documentation for details."""
+    """The request signature we calculated does not match the signature you provided."""
 
     status = 403
 
@@ -125,12 +126,14 @@ def incomplete(style: Style, why: str) -> AwsError:
 def mismatch(style: Style, access_key: str, provided: str, canonical: str, text: str) -> AwsError:
     """The signature is not what it should be; what it should be of is said, as AWS does."""
     if style == "s3":
-        return SignatureDoesNotMatch(AWSAccessKeyId=access_key, StringToSign=text, SignatureProvided=provided,
-                                     CanonicalRequest=canonical)
+        return SignatureDoesNotMatch(
+            f"{_MISMATCH} Check your key and signing method.", AWSAccessKeyId=access_key, StringToSign=text,
+            SignatureProvided=provided, CanonicalRequest=canonical)
     kind = SignatureDoesNotMatch if style == "query" else InvalidSignatureException
-    return kind(f"{InvalidSignatureException.__doc__}".replace("\n    ", " ") + (
-        f"\n\nThe Canonical String for this request should have been\n'{canonical}'"
-        f"\n\nThe String-to-Sign should have been\n'{text}'\n"))
+    return kind(
+        f"{_MISMATCH} Check your AWS Secret Access Key and signing method. Consult the service documentation "
+        f"for details.\n\nThe Canonical String for this request should have been\n'{canonical}'"
+        f"\n\nThe String-to-Sign should have been\n'{text}'\n")
 
 
 def skewed(style: Style, moment: str, now: str, *, late: bool) -> AwsError:

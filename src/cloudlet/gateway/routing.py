@@ -32,7 +32,7 @@ class Router:
             target = request.path.removeprefix("/service/").partition("/")[0]
         if target:
             return self._by_target(target)
-        if signed:
+        if signed and signed.service:
             return self._by_signature(request, signed.service)
         action, version = _action(request)
         if action:

@@ -26,9 +26,6 @@ _UNIQUE_ID = re.compile(r"A(?:ID|RO|GP)A[A-Z0-9]{12,}")
 _SID = re.compile(r"[A-Za-z0-9]*")
 _TRUST_ACTIONS = frozenset(("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity",
                             "sts:tagsession", "sts:setsourceidentity", "sts:setcontext", "sts:*", "*"))
-_IAM_PATHS = ("user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/",
-              "server-certificate/", "policy/", "sms-mfa/", "saml-provider/", "oidc-provider/", "report/",
-              "access-report/")
 
 
 def check(text: str, kind: Kind = "identity") -> dict[str, Any]:
@@ -159,13 +156,6 @@ def _resource_fault(resource: str) -> str:
         return f'Partition "{parts[1]}" is not valid for resource "arn:{":".join(shown)}".'
     if len(parts) == 2 or "*" in parts[2]:
         return "Resource vendor must be fully qualified and cannot contain regexes."
-    if parts[2] == "iam" and len(parts) > 3 and parts[3]:
-        return f"IAM resource {resource} cannot contain region information."
-    if parts[2] == "s3" and len(parts) > 3 and parts[3] and "accesspoint" not in resource and parts[3] != "*":
-        return f"Resource {resource} can not contain region information."
-    path = parts[5] if len(parts) == 6 else ""
-    if parts[2] == "iam" and path and not path.startswith((*_IAM_PATHS, "*", "root", "oidc", "$")):
-        return f'IAM resource path must either be "*" or start with {", ".join(_IAM_PATHS)}.'
     return ""
 
 

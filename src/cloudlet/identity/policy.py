@@ -113,7 +113,8 @@ def _statement(index: int, tree: dict[str, Any], variables: bool) -> Statement:
     resources = tree.get("NotResource", tree.get("Resource"))
     return Statement(
         index, str(tree.get("Sid", "")), tree["Effect"] == "Allow", _texts(actions), "NotAction" in tree,
-        None if resources is None else tuple(map(_whole, _texts(resources))), "NotResource" in tree, _principals(tree),
+        None if resources is None else tuple(map(_whole, _texts(resources))), "NotResource" in tree,
+        _principals(tree),
         compile_conditions(tree.get("Condition", {}), variables), variables)
 
 

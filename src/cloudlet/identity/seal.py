@@ -39,13 +39,15 @@ class Seal:
 
     def end(self) -> None:
         """The chunk is over; :class:`Broken` if it was not signed rightly."""
-        self._prove(f"AWS4-HMAC-SHA256-PAYLOAD\n{self._context}\n{self._previous}\n{EMPTY}\n{self._hash.hexdigest()}")
+        digest = self._hash.hexdigest()
+        self._prove(f"AWS4-HMAC-SHA256-PAYLOAD\n{self._context}\n{self._previous}\n{EMPTY}\n{digest}")
 
     def close(self, trailers: Mapping[str, str]) -> None:
         """All has arrived; trailers are signed as well, where they were announced so."""
         if not self._trailers:
             return
-        said = "".join(f"{name}:{value}\n" for name, value in sorted(trailers.items()) if name != _TRAILER_SIGNATURE)
+        said = "".join(f"{name}:{value}\n" for name, value in sorted(trailers.items())
+                       if name != _TRAILER_SIGNATURE)
         self._claimed = trailers.get(_TRAILER_SIGNATURE, "")
         digest = hashlib.sha256(said.encode()).hexdigest()
         self._prove(f"AWS4-HMAC-SHA256-TRAILER\n{self._context}\n{self._previous}\n{digest}")

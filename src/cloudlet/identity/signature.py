@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 
 from ..wire.http import Request
+from .presigned import ALGORITHM as OLD_ALGORITHM
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -58,11 +59,20 @@ def claim_of(request: Request) -> Signed | None:
         token = request.headers.get("x-amz-security-token", "")
         return _signed(credential, headers, signature, token, False, algorithm)
     if "X-Amz-Credential=" not in request.query:
-        return None
+        return _old_claim_of(request) if "AWSAccessKeyId=" in request.query else None
     fields = request.queries()
     return _signed(fields["X-Amz-Credential"], fields.get("X-Amz-SignedHeaders", ""),
                    fields.get("X-Amz-Signature", ""), fields.get("X-Amz-Security-Token", ""), True,
                    fields.get("X-Amz-Algorithm", ""))
+
+
+def _old_claim_of(request: Request) -> Signed | None:
+    """The claim of a presigned URL of S3's old kind."""
+    fields = request.queries()
+    if not fields.get("AWSAccessKeyId") or not fields.get("Signature"):
+        return None
+    return Signed(fields["AWSAccessKeyId"], "", "", "", signature=fields["Signature"], presigned=True,
+                  token=fields.get("x-amz-security-token", ""), algorithm=OLD_ALGORITHM)
 
 
 def _signed(credential: str, headers: str, signature: str, token: str, presigned: bool,
@@ -71,7 +81,8 @@ def _signed(credential: str, headers: str, signature: str, token: str, presigned
     if len(parts) != 5:
         return None
     key, date, region, service, terminator = parts
-    return Signed(key, date, region, service, tuple(headers.split(";")), signature, token, presigned, terminator,
+    return Signed(key, date, region, service, tuple(headers.split(";")), signature, token, presigned,
+                  terminator,
                   algorithm)
 
 
@@ -85,12 +96,13 @@ class Proof(msgspec.Struct, frozen=True):
     moment: str
 
 
-def prove(request: Request, signed: Signed, secret: str, moment: str, payload: str) -> Proof:
+def prove(request: Request, signed: Signed, secret: str, moment: str, payload: str, *,
+          plain: bool = False) -> Proof:
     """The signature that ``secret`` would have made.
 
-    ``moment`` is the request's own, ``20260102T030405Z``; ``payload`` the hash of its body or what stands for it.
+    ``moment`` is the request's own, ``20260102T030405Z``; ``payload`` the hash of its body.
     """
-    canonical = canonical_request(request, signed, payload)
+    canonical = canonical_request(request, signed, payload, plain=plain)
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     text = f"{ALGORITHM}\n{moment}\n{signed.scope}\n{digest}"
     key = signing_key(secret, signed.date, signed.region, signed.service)
@@ -111,21 +123,21 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     return key
 
 
-def canonical_request(request: Request, signed: Signed, payload: str) -> str:
+def canonical_request(request: Request, signed: Signed, payload: str, *, plain: bool) -> str:
     """The request in the one form that both sides sign."""
     headers = "".join(f"{name}:{_folded(request.headers.get(name, ''))}\n" for name in signed.signed_headers)
-    return "\n".join((request.method, canonical_path(request.path, signed.service),
+    return "\n".join((request.method, canonical_path(request.path, plain=plain),
                       canonical_query(request.query, presigned=signed.presigned), headers,
                       ";".join(signed.signed_headers), payload))
 
 
-def canonical_path(path: str, service: str) -> str:
-    """The path: as S3 means it, encoded once; for others without dots and double slashes, encoded twice.
+def canonical_path(path: str, *, plain: bool) -> str:
+    """The path: ``plain``, as S3 means it, encoded once; for others without dots and double slashes, and twice.
 
-    >>> canonical_path("/a//b/../c%20d", "s3"), canonical_path("/a//b/../c%20d", "lambda")
+    >>> canonical_path("/a//b/../c%20d", plain=True), canonical_path("/a//b/../c%20d", plain=False)
     ('/a//b/../c%20d', '/a/c%2520d')
     """
-    if service in ("s3", "s3-object-lambda", "s3express", "s3-outposts"):
+    if plain:
         return quote(unquote_to_bytes(path), safe="/" + _UNRESERVED)
     if "//" in path or "/." in path:
         trailing = path.endswith(("/", "/.", "/..")) and len(path) > 1

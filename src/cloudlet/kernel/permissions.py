@@ -42,7 +42,8 @@ def policies_of(services: Services, tx: Transaction, principal: Principal) -> Po
     limits = None if session.policies is None else tuple(
         Policy(f"session-policy-{n}", compiled(text)) for n, text in enumerate(session.policies, 1))
     context = (("sts:sourceidentity", session.source_identity),) if session.source_identity else ()
-    return msgspec.structs.replace(found, session=limits, tags=(*found.tags, *session.tags.items()), context=context)
+    return msgspec.structs.replace(found, session=limits, tags=(*found.tags, *session.tags.items()),
+                                   context=context)
 
 
 def context_of(principal: Principal, policies: Policies, now_ms: int,
@@ -51,7 +52,8 @@ def context_of(principal: Principal, policies: Policies, now_ms: int,
     moment = datetime.fromtimestamp(now_ms / 1000, UTC)
     found: dict[str, tuple[str, ...]] = {
         "aws:currenttime": (moment.isoformat(timespec="seconds"),), "aws:epochtime": (str(now_ms // 1000),),
-        "aws:principalarn": (principal.role_arn or principal.arn,), "aws:principalaccount": (principal.account,),
+        "aws:principalarn": (principal.role_arn or principal.arn,),
+        "aws:principalaccount": (principal.account,),
         "aws:securetransport": ("false",), "aws:sourceip": ("127.0.0.1",),
         "aws:principalisawsservice": (str(principal.kind == "service").lower(),)}
     if principal.id:

@@ -59,6 +59,7 @@ class Execution:
         self.id, self.states, self.resumed = id, states, resumed
         self.retagged = False  # whether the stack's own tags change
         self.cancelled = False  # whether somebody asked to stop
+        self.retain_except_on_create = False  # whether a rollback deletes what it made, whatever the policies
         self.reasons: dict[str, str] = {}
         self._call, self._environment, self._journal = call, environment, journal
         self._find_type, self._secrets = find_type, secrets
@@ -314,7 +315,8 @@ class Execution:
 
     async def _remove(self, state: State, rollback: bool, retain: bool) -> bool:
         policy, physical_id = state.deletion_policy, state.physical_id
-        keeps = policy == "Retain" or (policy == "RetainExceptOnCreate" and not rollback)
+        spared = rollback and (policy == "RetainExceptOnCreate" or self.retain_except_on_create)
+        keeps = policy in ("Retain", "RetainExceptOnCreate") and not spared
         if physical_id and (keeps or retain):
             await self._journal.forget(state, ("DELETE_SKIPPED", "", physical_id))
             self.states.pop(state.logical_id, None)

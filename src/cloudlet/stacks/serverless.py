@@ -90,8 +90,7 @@ def _message(problems: list[Problem], document: Document) -> str:
         said.append(f"{problem.message} (line {line})" if line else problem.message)
     return (
         f"{_FAILED}Invalid Serverless Application Specification document. Number of errors found: "
-        f"{len(said)}. "
-        + " ".join(said)
+        f"{len(said)}. " + " ".join(said)
     )
 
 

@@ -24,6 +24,7 @@ _KINDS = {
 }
 _NAMES = {"string": "String", "integer": "Integer", "long": "Long", "boolean": "Boolean",
           "float": "Float", "double": "Double", "short": "Short", "byte": "Byte"}
+_CORAL = {"SerializationException": "service", "ValidationException": "validate"}  # of AWS's own framework
 _BITS = {"byte": 7, "short": 15, "integer": 31, "long": 63}
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -88,13 +89,17 @@ def render_error(error: AwsError, model: ServiceModel, request_id: str) -> Respo
 
 
 def error_type(error: AwsError, model: ServiceModel) -> str:
-    """The qualified name of an error: AWS puts the service's namespace before those it models."""
+    """The qualified name of an error: AWS puts the service's namespace before those it models.
+
+    ``com.amazonaws.sqs#QueueDoesNotExist``, ``com.amazonaws.dynamodb.v20120810#ResourceNotFoundException``
+    """
+    if error.code in _CORAL:
+        return f"com.amazon.coral.{_CORAL[error.code]}#{error.code}"
     if error.code not in model.error_names:
-        return (
-            error.code if error.code != "SerializationException" else "com.amazon.coral.service#" + error.code
-        )
-    prefix = str(model.metadata.get("targetPrefix", model.name)).rpartition(".")[2].lower()
-    return f"com.amazonaws.{prefix.partition('_')[0]}#{error.code}"
+        return error.code
+    name, _, version = str(model.metadata.get("targetPrefix", "")).rpartition(".")[2].partition("_")
+    space = f"{name.lower()}.v{version}" if version else str(model.metadata["endpointPrefix"])
+    return f"com.amazonaws.{space}#{error.code}"
 
 
 def read(value: Any, member: Member | Shape) -> Any:

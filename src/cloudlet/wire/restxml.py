@@ -26,7 +26,8 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
 
     try:
         if "content-md5" in request.headers and not spec.streams_in and not _is_intact(request):
-            raise unreadable("digest", "") if unreadable else SerializationException("Content-MD5 does not match.")
+            error = SerializationException("The body is not what its Content-MD5 says.")
+            raise unreadable("digest", str(error)) if unreadable else error
         return rest.parse(request, spec, body)
     except SerializationException as error:
         raise (unreadable("request", str(error)) if unreadable else error) from None

@@ -3,6 +3,7 @@
 import json
 import threading
 import urllib.request
+from importlib.util import find_spec
 
 import pytest
 from botocore.exceptions import ClientError
@@ -148,6 +149,10 @@ def test_a_custom_resource_that_fails_says_why(cloudlet, stacks):
     )
 
 
+@pytest.mark.skipif(
+    not all(find_spec(f"cloudlet.services.{name}.service") for name in ("ssm", "secretsmanager")),
+    reason="needs the services ssm and secretsmanager",
+)
 def test_templates_refer_to_parameters_and_secrets(cloudlet, stacks, deeds):
     ssm, secrets = cloudlet.client("ssm"), cloudlet.client("secretsmanager")
     ssm.put_parameter(Name="/app/name", Value="stored", Type="String")
@@ -186,8 +191,10 @@ def test_a_wait_condition_waits_for_its_handle(cloudlet, stacks):
     url = stacks.outputs("waits")["Url"]
     said = {"Status": "SUCCESS", "UniqueId": "one", "Data": "done", "Reason": ""}
     urllib.request.urlopen(urllib.request.Request(url, method="PUT", data=json.dumps(said).encode())).close()
-    waiting = "  Wait: {Type: 'AWS::CloudFormation::WaitCondition', Properties: {Handle: !Ref Handle, "
-              "Timeout: 60}}\n"
+    waiting = (
+        "  Wait: {Type: 'AWS::CloudFormation::WaitCondition', "
+        "Properties: {Handle: !Ref Handle, Timeout: 60}}\n"
+    )
     stacks.client.update_stack(
         StackName="waits",
         TemplateBody=text.replace("Outputs: {", waiting + "Outputs: {Data: {Value: !GetAtt Wait.Data}, "),

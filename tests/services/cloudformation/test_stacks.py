@@ -5,7 +5,10 @@ from botocore.exceptions import ClientError
 
 _TOY = "Type: 'AWS::CloudFormation::Toy'"
 _TWO = f"""
-Parameters: {{Size: {{Type: Number, Default: 1}}, Name: {{Type: String, Default: ''}}, Fails: {{Type: CommaDelimitedList, Default: ''}}}}
+Parameters:
+  Size: {{Type: Number, Default: 1}}
+  Name: {{Type: String, Default: ''}}
+  Fails: {{Type: CommaDelimitedList, Default: ''}}
 Conditions: {{Named: !Not [!Equals [!Ref Name, '']]}}
 Resources:
   First:
@@ -91,7 +94,7 @@ def test_an_update_changes_what_changed_and_what_saw_it(stacks, deeds):
 
 def test_an_update_that_changes_nothing_is_refused(stacks):
     stacks.client.create_stack(StackName="same", TemplateBody=_TWO)
-    with pytest.raises(ClientError, match="No updates are to be performed.") as error:
+    with pytest.raises(ClientError, match="No updates are to be performed") as error:
         stacks.client.update_stack(StackName="same", TemplateBody=_TWO)
     assert error.value.response["Error"]["Code"] == "ValidationError"
 
@@ -181,8 +184,10 @@ def test_names_are_taken_once(stacks):
 
 
 def test_an_export_is_imported_and_then_can_not_go(stacks):
-    text = f"Resources:\n  A: {{{_TOY}, Properties: {{Name: net}}}}\nOutputs:\n  A: {{Value: !Ref A, "
-           f"Export: {{Name: net-id}}}}"
+    text = (
+        f"Resources:\n  A: {{{_TOY}, Properties: {{Name: net}}}}\n"
+        "Outputs:\n  A: {Value: !Ref A, Export: {Name: net-id}}"
+    )
     stacks.client.create_stack(StackName="exporter", TemplateBody=text)
     stacks.client.create_stack(
         StackName="importer",
@@ -262,3 +267,34 @@ def test_templates_are_given_back_and_summarised(stacks):
     }
     with pytest.raises(ClientError, match=r"unknown tag !Foo \(line 1\)"):
         stacks.client.validate_template(TemplateBody="Resources: {A: {Type: X, Properties: !Foo x}}")
+
+
+def test_a_request_that_is_sent_twice_makes_one_stack(stacks):
+    first = stacks.client.create_stack(StackName="twice", TemplateBody=_TWO, ClientRequestToken="t1")
+    assert (
+        stacks.client.create_stack(StackName="twice", TemplateBody=_TWO, ClientRequestToken="t1")["StackId"]
+        == first["StackId"]
+    )
+    events = stacks.client.describe_stack_events(StackName="twice")["StackEvents"]
+    assert {event["ClientRequestToken"] for event in events} == {"t1"}
+
+
+def test_policies_decide_what_a_rollback_keeps(stacks, deeds):
+    text = (
+        f"Resources:\n  A: {{{_TOY}, DeletionPolicy: Retain}}\n"
+        f"  B: {{{_TOY}, DeletionPolicy: RetainExceptOnCreate}}\n"
+        f"  C: {{{_TOY}, DependsOn: [A, B], Properties: {{Fails: [create]}}}}\n"
+    )
+    stacks.client.create_stack(StackName="policies", TemplateBody=text)
+    assert [deed[1] for deed in deeds if deed[0] == "delete"] == ["B"]
+    stacks.client.create_stack(StackName="policies2", TemplateBody=text, RetainExceptOnCreate=True)
+    assert sorted(deed[1] for deed in deeds if deed[0] == "delete") == ["A", "B", "B"]
+
+
+def test_an_update_rollback_that_fails_can_be_continued(stacks, deeds):
+    stacks.client.create_stack(StackName="halted", TemplateBody=_TWO, Parameters=p(Fails="update"))
+    stacks.client.update_stack(StackName="halted", TemplateBody=_TWO, Parameters=p(Fails="update", Size="2"))
+    assert stacks.status("halted") == "UPDATE_ROLLBACK_FAILED"
+    stacks.client.continue_update_rollback(StackName="halted", ResourcesToSkip=["Second"])
+    assert stacks.status("halted") == "UPDATE_ROLLBACK_COMPLETE"
+    assert deeds[-1] == ("update", "First", 1)

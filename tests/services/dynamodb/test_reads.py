@@ -24,9 +24,9 @@ def table(cloudlet):
         GlobalSecondaryIndexes=[{"IndexName": "by-g", "Projection": {"ProjectionType": "KEYS_ONLY"},
                                  "KeySchema": [
             {"AttributeName": "g", "KeyType": "HASH"}, {"AttributeName": "c", "KeyType": "RANGE"}]}],
-        LocalSecondaryIndexes=[{"IndexName": "by-t", "Projection": {"ProjectionType": "INCLUDE",
-                                                                    "NonKeyAttributes": ["even"]}, "KeySchema": [
-            {"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "t", "KeyType": "RANGE"}]}])
+        LocalSecondaryIndexes=[{"IndexName": "by-t", "KeySchema": [
+            {"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "t", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["even"]}}])
     for c in range(-10, 10):
         item = {"p": P, "c": number(c), "t": {"S": f"t{c % 5}"}, "even": {"BOOL": c % 2 == 0},
                 "x": {"S": "more"}}

@@ -140,7 +140,8 @@ def test_items_and_bytes_are_counted(ddb, make):
 
 def test_what_is_not_honoured_is_refused(ddb):
     assert "encrypts nothing" in refused(
-        ddb.create_table, "NotHonoured", TableName="secret", KeySchema=keys("p"), BillingMode="PAY_PER_REQUEST",
+        ddb.create_table, "NotHonoured", TableName="secret", BillingMode="PAY_PER_REQUEST",
+        KeySchema=keys("p"),
         AttributeDefinitions=attributes(p="S"), SSESpecification={"Enabled": True})
 
 

@@ -1,6 +1,7 @@
 """Numbers, sizes and keys, without a server."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -75,7 +76,7 @@ def test_segments_cover_the_key_space_without_overlap():
     edges = [keys.segment(n, 7) for n in range(7)]
     assert edges[0][0] == b"\0\0\0\0"
     assert edges[-1][1] > b"\xff" * 4
-    assert all(stop == start for (_, stop), (start, _) in zip(edges, edges[1:], strict=False))
+    assert all(stop == start for (_, stop), (start, _) in pairwise(edges))
 
 
 @pytest.mark.parametrize("value, size", [

@@ -18,7 +18,8 @@ def refused(code, message=""):
 
 def test_a_role_lives_and_dies(cloudlet):
     iam = cloudlet.client("iam")
-    made = iam.create_role(RoleName="life", AssumeRolePolicyDocument=TRUST, Path="/app/", Description="of a role",
+    made = iam.create_role(RoleName="life", AssumeRolePolicyDocument=TRUST, Path="/app/",
+                           Description="of a role",
                            MaxSessionDuration=7200, Tags=[{"Key": "team", "Value": "a"}])["Role"]
     assert made["Arn"] == "arn:aws:iam::000000000000:role/app/life"
     assert made["RoleId"].startswith("AROA") and len(made["RoleId"]) == 21

@@ -52,7 +52,8 @@ def test_a_renamed_user_keeps_what_it_has(cloudlet):
     key = iam.create_access_key(UserName="old")["AccessKey"]
     iam.update_user(UserName="old", NewUserName="new", NewPath="/x/")
     assert [user["UserName"] for user in iam.get_group(GroupName="crew")["Users"]] == ["new"]
-    assert [user["UserName"] for user in iam.list_entities_for_policy(PolicyArn=BASIC)["PolicyUsers"]] == ["new"]
+    assert [user["UserName"]
+            for user in iam.list_entities_for_policy(PolicyArn=BASIC)["PolicyUsers"]] == ["new"]
     me = cloudlet.client("sts", key=key["AccessKeyId"], secret=key["SecretAccessKey"]).get_caller_identity()
     assert me["Arn"].endswith(":user/x/new")
     iam.update_group(GroupName="crew", NewGroupName="staff")
@@ -79,7 +80,8 @@ def test_two_keys_are_enough(cloudlet):
 
 def test_a_managed_policy_has_five_versions(cloudlet):
     iam = cloudlet.client("iam")
-    arn = iam.create_policy(PolicyName="versions", PolicyDocument=document(), Description="d")["Policy"]["Arn"]
+    arn = iam.create_policy(PolicyName="versions", PolicyDocument=document(),
+                            Description="d")["Policy"]["Arn"]
     for n in range(4):
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=document(f"sqs:A{n}"), SetAsDefault=n == 1)
     with refused("LimitExceeded", "A managed policy can have up to 5 versions."):
@@ -140,8 +142,10 @@ def test_awss_own_policies_are_there(cloudlet):
 BAD = [
     ("not json", "Syntax errors in policy."), ('{"Version":"2012-10-17"}', "Syntax errors in policy."),
     ('{"Version":"2012-10-17","Statement":[]}', "Syntax errors in policy."),
-    ('{"Version":"2013-10-17","Statement":{"Effect":"Allow","Action":"a:b","Resource":"*"}}', "Syntax errors"),
-    ('{"Version":"2008-10-17","Statement":{"Effect":"Allow","Action":"a:b","Resource":"*"}}', "must be version 2012"),
+    ('{"Version":"2013-10-17","Statement":{"Effect":"Allow","Action":"a:b","Resource":"*"}}',
+     "Syntax errors"),
+    ('{"Version":"2008-10-17","Statement":{"Effect":"Allow","Action":"a:b","Resource":"*"}}',
+     "must be version 2012"),
     (document("SendMessage"), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."),
     (document("s3:List:Bucket"), "Actions/Condition can contain only one colon."),
     (document("a a:b"), "Vendor a a is not valid"), (document([]), "Policy statement must contain actions."),
@@ -157,7 +161,8 @@ BAD = [
     (document(Condition={"DateGreaterThan": {"a:b": "soon"}}), "The policy failed legacy parsing"),
     (json.dumps({"Version": "2012-10-17", "Statement": [
         {"Sid": "x", "Effect": "Allow", "Action": "a:b", "Resource": "*"}] * 2}), "must be unique"),
-    (document(Effect="allow"), "The policy failed legacy parsing"), (document(Other="x"), "Syntax errors in policy.")]
+    (document(Effect="allow"), "The policy failed legacy parsing"),
+    (document(Other="x"), "Syntax errors in policy.")]
 
 
 @pytest.mark.parametrize(("text", "message"), BAD)
@@ -169,8 +174,10 @@ def test_a_malformed_policy_is_refused_in_iams_words(cloudlet, text, message):
 @pytest.mark.parametrize(("statement", "message"), [
     ({"Principal": {"Service": "lambda"}}, 'Invalid principal in policy: "SERVICE":"lambda"'),
     ({"Principal": {"AWS": "arn:aws:iam::000000000000:user/nobody-here"}}, "Invalid principal in policy"),
-    ({"Principal": "*", "Action": "s3:GetObject"}, "AssumeRole policy may only specify STS AssumeRole actions."),
-    ({"Principal": "*", "Resource": "*"}, "Has prohibited field Resource"), ({}, "Missing required field Principal"),
+    ({"Principal": "*", "Action": "s3:GetObject"},
+     "AssumeRole policy may only specify STS AssumeRole actions."),
+    ({"Principal": "*", "Resource": "*"}, "Has prohibited field Resource"),
+    ({}, "Missing required field Principal"),
     ({"Principal": "*", "Foo": 1}, "Unknown field Foo")])
 def test_a_malformed_trust_policy_is_refused(cloudlet, statement, message):
     text = json.dumps({"Version": "2012-10-17", "Statement": [{
@@ -230,7 +237,8 @@ def test_the_account_as_a_whole(cloudlet):
     assert details["RoleDetailList"][0]["InstanceProfileList"][0]["InstanceProfileName"] == "i"
     assert details["Policies"][0]["PolicyVersionList"][0]["Document"] == json.loads(document())
     pages = iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 2})
-    found = [each for page in pages for name in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
+    found = [each for page in pages for name in ("UserDetailList", "GroupDetailList", "RoleDetailList",
+                                                 "Policies")
              for each in page[name]]
     assert len(found) == len({each["Arn"] for each in found}) > 40
     iam.delete_account_alias(AccountAlias="acme")
@@ -242,26 +250,31 @@ def test_policies_can_be_tried(cloudlet):
     iam.put_user_policy(UserName="tried", PolicyName="p", PolicyDocument=document(
         resource="arn:aws:sqs:*:*:orders", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))
     ask = {"PolicySourceArn": "arn:aws:iam::000000000000:user/tried", "ActionNames": ["sqs:SendMessage"],
-           "ResourceArns": ["arn:aws:sqs:us-east-1:000000000000:orders", "arn:aws:sqs:us-east-1:000000000000:x"]}
+           "ResourceArns": ["arn:aws:sqs:us-east-1:000000000000:orders",
+                            "arn:aws:sqs:us-east-1:000000000000:x"]}
     context = [{"ContextKeyName": "aws:SourceIp", "ContextKeyType": "ip", "ContextKeyValues": ["10.1.1.1"]}]
     results = iam.simulate_principal_policy(**ask, ContextEntries=context)["EvaluationResults"]
     assert [result["EvalDecision"] for result in results] == ["allowed", "implicitDeny"]
-    assert iam.simulate_principal_policy(**ask)["EvaluationResults"][0]["MissingContextValues"] == ["aws:SourceIp"]
+    results = iam.simulate_principal_policy(**ask)["EvaluationResults"]
+    assert results[0]["MissingContextValues"] == ["aws:SourceIp"]
     custom = iam.simulate_custom_policy(PolicyInputList=[document("*"), json.dumps({
         "Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}})],
         ActionNames=["s3:GetObject", "sqs:X"])["EvaluationResults"]
     assert [result["EvalDecision"] for result in custom] == ["explicitDeny", "allowed"]
     assert custom[0]["MatchedStatements"][0]["SourcePolicyId"] == "PolicyInputList.2"
-    keys = iam.get_context_keys_for_custom_policy(PolicyInputList=[document(resource="arn:aws:s3:::${aws:username}")])
+    text = document(resource="arn:aws:s3:::${aws:username}")
+    keys = iam.get_context_keys_for_custom_policy(PolicyInputList=[text])
     assert keys["ContextKeyNames"] == ["aws:username"]
-    granting = iam.list_policies_granting_service_access(Arn=ask["PolicySourceArn"], ServiceNamespaces=["sqs", "s3"])
+    granting = iam.list_policies_granting_service_access(Arn=ask["PolicySourceArn"],
+                                                         ServiceNamespaces=["sqs", "s3"])
     assert [len(each["Policies"]) for each in granting["PoliciesGrantingServiceAccess"]] == [1, 0]
 
 
 def test_a_service_linked_role_belongs_to_its_service(cloudlet):
     iam = cloudlet.client("iam")
     role = iam.create_service_linked_role(AWSServiceName="elasticache.amazonaws.com")["Role"]
-    assert role["Arn"].endswith("role/aws-service-role/elasticache.amazonaws.com/AWSServiceRoleForElastiCache")
+    assert role["Path"] == "/aws-service-role/elasticache.amazonaws.com/"
+    assert role["RoleName"] == "AWSServiceRoleForElastiCache"
     with refused("UnmodifiableEntity"):
         iam.delete_role(RoleName=role["RoleName"])
     task = iam.delete_service_linked_role(RoleName=role["RoleName"])["DeletionTaskId"]

@@ -1,8 +1,8 @@
 // A Node.js worker: load the handler, then answer one event after another.
-// Frames are as python_worker.py describes them. Source of the contract with handlers:
+// Frames are as python_worker.py describes them; before the first event comes ``C``, the environment in JSON. Source of the contract with handlers:
 // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html
 
-import { createRequire } from 'node:module';
+import { createRequire, Module } from 'node:module';
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,14 +10,12 @@ import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 
-const begun = performance.now();
 const channel = new Socket({ fd: Number(process.env._CLOUDLET_CHANNEL), readable: true, writable: true });
-delete process.env._CLOUDLET_CHANNEL;
-delete process.env._CLOUDLET_PATH;
-const json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
 const LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
-const least = LEVELS[(process.env.AWS_LAMBDA_LOG_LEVEL || 'info').toLowerCase()] ?? 30;
+let json;
+let least;
 let requestId;
+let handler;
 
 function send(kind, ...parts) {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
@@ -180,14 +178,6 @@ function run(handler, body) {
   }
 }
 
-patchConsole();
-// the JavaScript SDK v2 knows no AWS_ENDPOINT_URL
-if (process.env.AWS_ENDPOINT_URL) {
-  const require = createRequire(join(process.env.LAMBDA_TASK_ROOT, 'index.js'));
-  try {
-    require('aws-sdk').config.update({ endpoint: process.env.AWS_ENDPOINT_URL, s3ForcePathStyle: true });
-  } catch { /* the function does not use it */ }
-}
 process.on('uncaughtException', (error) => {
   console.error('Uncaught Exception ', JSON.stringify(describe(error)));
   send('E', memory(), Buffer.from(JSON.stringify(describe(error))));
@@ -200,14 +190,32 @@ process.on('unhandledRejection', (reason) => {
   channel.end(() => process.exit(128));
 });
 
-let handler;
-try {
-  handler = await load(process.env._HANDLER);
-  send('R', Buffer.from(JSON.stringify({ ms: performance.now() - begun })));
-} catch (error) {
-  const told = describe(error);
-  console.error('Uncaught Exception ', JSON.stringify(told));
-  send('F', Buffer.from(JSON.stringify(told)));
+// The process is started before its function is known: this makes it that function's.
+async function become(environment) {
+  const begun = performance.now();
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  delete environment._CLOUDLET_PATH;
+  Object.assign(process.env, environment);
+  Module._initPaths(); // NODE_PATH is read only once, and was not there
+  process.chdir(process.env.LAMBDA_TASK_ROOT);
+  json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+  least = LEVELS[(process.env.AWS_LAMBDA_LOG_LEVEL || 'info').toLowerCase()] ?? 30;
+  patchConsole();
+  // the JavaScript SDK v2 knows no AWS_ENDPOINT_URL
+  if (process.env.AWS_ENDPOINT_URL) {
+    const require = createRequire(join(process.env.LAMBDA_TASK_ROOT, 'index.js'));
+    try {
+      require('aws-sdk').config.update({ endpoint: process.env.AWS_ENDPOINT_URL, s3ForcePathStyle: true });
+    } catch { /* the function does not use it */ }
+  }
+  try {
+    handler = await load(process.env._HANDLER);
+    send('R', Buffer.from(JSON.stringify({ ms: performance.now() - begun })));
+  } catch (error) {
+    const told = describe(error);
+    console.error('Uncaught Exception ', JSON.stringify(told));
+    send('F', Buffer.from(JSON.stringify(told)));
+  }
 }
 
 let pending = Buffer.alloc(0);
@@ -215,10 +223,13 @@ channel.on('data', (data) => {
   pending = pending.length ? Buffer.concat([pending, data]) : data;
   while (pending.length >= 5) {
     const size = pending.readUInt32BE(0);
+    const kind = String.fromCharCode(pending[4]);
     if (pending.length < 5 + size) return;
     const body = pending.subarray(5, 5 + size);
     pending = pending.subarray(5 + size);
-    run(handler, body);
+    if (kind === 'C') become(JSON.parse(body.toString()));
+    else run(handler, body);
   }
 });
 channel.on('end', () => process.exit(0));
+send('B'); // the sandbox stands and the process waits

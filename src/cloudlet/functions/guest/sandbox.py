@@ -18,6 +18,8 @@ OUTSIDE_UID = 231_993  # what a worker is on a machine where cloudlet runs as ro
 OLD = "/.old"  # where the machine's own root hangs while a worker's is built
 
 _MODULES = "node_modules"
+_OPEN_TREE, _MOVE_MOUNT = 428, 429  # the same numbers on every architecture
+_OPEN_TREE_CLONE, _AT_RECURSIVE, _MOVE_EMPTY_PATH = 1, 0x8000, 4
 _libc = ctypes.CDLL(None, use_errno=True)
 # the machine's own software, and what of /etc name resolution, TLS and the loader read
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
@@ -144,20 +146,51 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
     os.chdir("/")
 
 
-def enter(task: str, layers: "list[str]", dependencies: str, tmp_mb: int, privileged: bool) -> None:
-    """Give this process (the first of a PID namespace) a root of its own, and no way out."""
-    unshare(CLONE_NEWNS | CLONE_NEWIPC)
-    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | 8)
+def show(task: str, layers: "list[str]", dependencies: str) -> "list[str]":
+    """Let the folders of a function appear where a function looks for them; those places come back."""
     bind(OLD + task, "/var/task")
+    places = ["/var/task"]
     if dependencies:
+        places.append("/var/deps")
         bind(OLD + dependencies, "/var/deps")
         if os.path.isdir(f"/var/deps/{_MODULES}"):  # where Node.js looks, going up from /var/task
             bind(f"/var/deps/{_MODULES}", f"/var/{_MODULES}")
+            places.append(f"/var/{_MODULES}")
     if len(layers) == 1:
         bind(OLD + layers[0], "/opt")
     elif layers:  # later layers lie over earlier ones
         stack = ":".join(OLD + layer for layer in reversed(layers))
         mount("overlay", "/opt", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={stack}")
+    return [*places, "/opt"] if layers else places
+
+
+def furnish(worker: int, task: str, layers: "list[str]", dependencies: str, tmp_mb: int) -> None:
+    """Show a function's folders to a worker that runs already, in its own mount namespace.
+
+    The mounts are made in a namespace of this process's, taken off as trees, and put into the worker's.
+    """
+    unshare(CLONE_NEWNS)
+    trees = [(_libc.syscall(_OPEN_TREE, -100, place.encode(), _OPEN_TREE_CLONE | _AT_RECURSIVE), place)
+             for place in show(task, layers, dependencies)]
+    handle = os.open(f"{OLD}/proc/{worker}/ns/mnt", os.O_RDONLY)
+    setns(handle, CLONE_NEWNS)
+    for tree, place in trees:
+        _check(
+            _libc.syscall(_MOVE_MOUNT, tree, b"", -100, place.encode(), _MOVE_EMPTY_PATH),
+            f"move_mount {place}",
+        )
+    mount("none", "/tmp", flags=MS_REMOUNT | MS_NOSUID | MS_NODEV, options=f"mode=1777,size={tmp_mb}m")
+
+
+def enter(task: str, layers: "list[str]", dependencies: str, tmp_mb: int, privileged: bool) -> None:
+    """Give this process (the first of a PID namespace) a root of its own, and no way out.
+
+    Without a ``task`` it stays unfurnished, for ``furnish`` to do it later.
+    """
+    unshare(CLONE_NEWNS | CLONE_NEWIPC)
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | 8)
+    if task:
+        show(task, layers, dependencies)
     mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,size={tmp_mb}m")
     mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | 8, "mode=1777,size=64m")
     _check(_libc.umount2(OLD.encode(), MNT_DETACH), "umount")

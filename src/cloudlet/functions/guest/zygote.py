@@ -48,6 +48,7 @@ class Zygote:
         self._orders, self._isolated, self._privileged = orders, isolated, privileged
         self._own_pids = os.open(sandbox.OLD + "/proc/self/ns/pid", os.O_RDONLY) if isolated else -1
         self._workers: dict[int, str] = {}
+        self._errands: dict[int, str] = {}
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
@@ -81,6 +82,9 @@ class Zygote:
         if order["do"] == "stop":
             self._kill(order["id"])
             return
+        if order["do"] == "furnish":
+            self._furnish(order)
+            return
         if self._isolated:
             sandbox.setns(self._own_pids, sandbox.CLONE_NEWPID)
             sandbox.unshare(sandbox.CLONE_NEWPID)
@@ -92,6 +96,22 @@ class Zygote:
             os.close(handle)
         self._workers[pid] = order["id"]
         self._tell({"started": order["id"], "pid": pid})
+
+    def _furnish(self, order: Order) -> None:
+        """Show a function's folders to a worker; a child does it, for it changes the namespace it is in."""
+        worker = next((pid for pid, name in self._workers.items() if name == order["id"]), 0)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                if self._isolated:
+                    sandbox.furnish(
+                        worker, order["task"], order["layers"], order["dependencies"], order["tmp_mb"]
+                    )
+                os._exit(0)
+            except BaseException as error:
+                os.write(2, f"cloudlet could not furnish a worker: {error!r}\n".encode())
+                os._exit(125)
+        self._errands[pid] = order["id"]
 
     def _become(self, order: Order, files: "list[int]") -> None:
         """In the child: turn into the worker."""
@@ -120,7 +140,7 @@ class Zygote:
             os.environ.update(order["environment"])
             if self._isolated:
                 sandbox.confine()
-            os.chdir("/var/task" if self._isolated else order["task"])
+            os.chdir("/var/task" if self._isolated else order["task"] or "/")
             if order["argv"]:
                 os.set_inheritable(channel, True)
                 os.environ["_CLOUDLET_CHANNEL"] = str(channel)
@@ -139,7 +159,11 @@ class Zygote:
                 return
             if pid == 0:
                 return
-            self._tell({"ended": self._workers.pop(pid, ""), "status": os.waitstatus_to_exitcode(status)})
+            code = os.waitstatus_to_exitcode(status)
+            if pid in self._errands:
+                self._tell({"furnished": self._errands.pop(pid), "status": code})
+            else:
+                self._tell({"ended": self._workers.pop(pid, ""), "status": code})
 
     def _kill(self, worker: str) -> None:
         for pid, name in self._workers.items():

@@ -22,10 +22,8 @@ async def write(call: Conversation, visit: Visit, response: Response) -> None:
     if not settings:
         return
     group = Arn.parse(settings["DestinationArn"]).resource.removeprefix("log-group:").removesuffix(":*")
-    where = {
-        "logGroupName": group,
-        "logStreamName": f"{visit.api.api_id}/{visit.stage.stage_name}".replace("$", ""),
-    }
+    stream = f"{visit.api.api_id}/{visit.stage.stage_name.removeprefix('$')}"
+    where: dict[str, Any] = {"logGroupName": group, "logStreamName": stream}
     there = call.elsewhere(principal=service_principal("apigateway", visit.account))
     line = {"timestamp": visit.now_ms, "message": line_of(settings["Format"], visit, response)}
     try:

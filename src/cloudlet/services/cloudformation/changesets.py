@@ -11,6 +11,7 @@ from ...stacks.plan import Change, Plan
 from ...store import Table
 from . import records
 from .changing import (
+    Settings,
     changes_beside,
     describe,
     new_stack,
@@ -77,71 +78,60 @@ async def create_change_set(
         raise ValidationError("cloudlet does not import existing resources into stacks.")
     kind = change_set_type or "UPDATE"
     stack = await call.transact(lambda inner: _subject(inner, stack_name, kind))
+    request = Request(
+        template_body, template_url, use_previous_template, parameters, capabilities, expands=False
+    )
+    prepared, problem = await _understand(call, request, stack if kind == "UPDATE" else None)
+    settings = Settings(tags, capabilities, role_arn, notification_arns)
     name = change_set_name.rpartition(":changeSet/")[2].partition("/")[0]
-    prepared: Prepared | None = None
-    problem = ""
-    try:
-        prepared = await prepare(
-            call,
-            Request(
-                template_body, template_url, use_previous_template, parameters, capabilities, expands=False
-            ),
-            stack if kind == "UPDATE" else None,
-        )
-    except ValidationError as error:
-        if not str(error).startswith("Transform "):
-            raise
-        problem = str(
-            error
-        )  # transforms run later on AWS, so that they fail a change set and not the request
 
     def create(inner: Call) -> ChangeSet:
         current = _subject(inner, stack_name, kind)
-        found = _named(inner, current, name) if not _is_new(inner, current) else None
+        found = _named(inner, current, name)
         if found is not None:
-            if client_token and found.token == client_token:
-                return found
-            raise AlreadyExistsException(
-                f"ChangeSet {name} cannot be created due to a mismatch with existing attribute values"
-                if client_token
-                else f"ChangeSet [{found.id}] already exists"
-            )
-        change_set = ChangeSet(
-            inner.arn(f"changeSet/{name}/{inner.ids.uuid()}"),
-            name,
-            current.uuid,
-            kind,
-            description=description or "",
-            created_ms=inner.now_ms,
-            on_failure=on_stack_failure or "",
-            token=client_token or "",
-        )
+            return _again(found, client_token)
+        change_set = ChangeSet(inner.arn(f"changeSet/{name}/{inner.ids.uuid()}"), name, current.uuid, kind)
+        change_set.description, change_set.on_failure = description or "", on_stack_failure or ""
+        change_set.created_ms, change_set.token = inner.now_ms, client_token or ""
         if prepared is None:
             _fail(change_set, problem)
         else:
-            following = successor(current, prepared, tags, capabilities, role_arn, notification_arns)
+            following = successor(current, prepared, settings)
             _plan(inner, change_set, current, following, prepared, include_nested_stacks)
-        if _is_new(inner, current):
-            describe_new(inner, current)
-        _changesets.put(inner, current.uuid, name, record=change_set)
-        return change_set
+        return _keep(inner, current, change_set)
 
     made = await call.transact(create)
-    return {"Id": made.id, "StackId": call.arn(f"stack/{stack_name_of(made, stack)}/{made.stack}")}
+    return {"Id": made.id, "StackId": call.arn(f"stack/{stack.name}/{made.stack}")}
 
 
-def stack_name_of(change_set: ChangeSet, stack: Stack) -> str:
-    """The name of the stack that a change set is for."""
-    return change_set.following.name if change_set.following else stack.name
+def _keep(call: Call, stack: Stack, change_set: ChangeSet) -> ChangeSet:
+    """Remember the plan, and the stack if it is new."""
+    if records.stacks.get(call, stack.uuid) is None:
+        records.turn(call, stack, "REVIEW_IN_PROGRESS", "User Initiated")
+    _changesets.put(call, stack.uuid, change_set.name, record=change_set)
+    return change_set
 
 
-def describe_new(call: Call, stack: Stack) -> None:
-    """A stack comes to be, to be reviewed."""
-    records.turn(call, stack, "REVIEW_IN_PROGRESS", "User Initiated")
+async def _understand(
+    call: Conversation, request: Request, stack: Stack | None
+) -> tuple[Prepared | None, str]:
+    """The request, prepared; or why its transforms fail: on AWS they run later, and fail the change set."""
+    try:
+        return await prepare(call, request, stack), ""
+    except ValidationError as error:
+        if not str(error).startswith("Transform "):
+            raise
+        return None, str(error)
 
 
-def _is_new(call: Call, stack: Stack) -> bool:
-    return records.stacks.get(call, stack.uuid) is None
+def _again(found: ChangeSet, token: str | None) -> ChangeSet:
+    """The change set, if it was asked for with the same token before."""
+    if token and found.token == token:
+        return found
+    why = "cannot be created due to a mismatch with existing attribute values"
+    raise AlreadyExistsException(
+        f"ChangeSet {found.name} {why}" if token else f"ChangeSet [{found.id}] already exists"
+    )
 
 
 def _subject(call: Call, name: str, kind: str) -> Stack:
@@ -196,11 +186,7 @@ def _fail(change_set: ChangeSet, reason: str) -> None:
 
 @cloudformation.operation
 def describe_change_set(
-    call: Call,
-    change_set_name: str,
-    stack_name: str | None = None,
-    next_token: str | None = None,
-    include_property_values: bool = False,
+    call: Call, change_set_name: str, stack_name: str | None = None, next_token: str | None = None
 ) -> dict[str, Any]:
     """A change set, with every change."""
     change_set = find(call, change_set_name, stack_name)
@@ -282,9 +268,9 @@ async def execute_change_set(
         change_set.execution_status = "EXECUTE_COMPLETE"
         _changesets.put(inner, stack.uuid, change_set.name, record=change_set)
         if change_set.type == "CREATE":
-            describe(
-                stack, prepared, None, following.capabilities, following.role_arn, following.notification_arns
-            )
+            settings = Settings(None, following.capabilities, following.role_arn, following.notification_arns)
+            describe(stack, prepared, settings)
+            stack.retain_except_on_create = retain_except_on_create
             stack.tags, stack.disable_rollback = following.tags, following.disable_rollback
             stack.on_failure, stack.change_set_id = following.on_failure, change_set.id
             start_create(inner, stack, prepared)

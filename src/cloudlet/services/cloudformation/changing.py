@@ -27,6 +27,15 @@ _UPDATABLE = frozenset(
 )
 
 
+class Settings(msgspec.Struct, frozen=True):
+    """What a request says of the stack beside its template; None lets it be as it is."""
+
+    tags: list[dict[str, str]] | None = None
+    capabilities: list[str] | None = None
+    role_arn: str | None = None
+    notification_arns: list[str] | None = None
+
+
 @cloudformation.operation
 async def create_stack(
     call: Conversation,
@@ -42,23 +51,25 @@ async def create_stack(
     tags: list[dict[str, str]] | None = None,
     enable_termination_protection: bool = False,
     retain_except_on_create: bool = False,
+    client_request_token: str = "",
 ) -> dict[str, Any]:
-    """Make a stack."""
+    """Make a stack; asked again with the same token, tell which it was."""
     if disable_rollback is not None and on_failure is not None:
         raise ValidationError("You can specify either DisableRollback or OnFailure, but not both.")
-    await call.transact(lambda inner: _refuse_taken(inner, stack_name))
+    before = await call.transact(lambda inner: _taken(inner, stack_name, client_request_token))
+    if before is not None:
+        return {"StackId": before.id}
     prepared = await prepare(call, Request(template_body, template_url, None, parameters, capabilities), None)
 
     def create(inner: Call) -> Stack:
-        _refuse_taken(inner, stack_name)
+        _taken(inner, stack_name, "")
         stack = new_stack(inner, stack_name)
+        stack.token = client_request_token
         stack.disable_rollback = bool(disable_rollback)
         stack.on_failure = on_failure or "ROLLBACK"
-        stack.protected, stack.retain_except_on_create = (
-            enable_termination_protection,
-            retain_except_on_create,
-        )
-        describe(stack, prepared, tags, capabilities, role_arn, notification_arns)
+        stack.protected = enable_termination_protection
+        stack.retain_except_on_create = retain_except_on_create
+        describe(stack, prepared, Settings(tags, capabilities, role_arn, notification_arns))
         make_goal(inner, stack, prepared.template)
         start_create(inner, stack, prepared)
         return stack
@@ -81,6 +92,8 @@ async def update_stack(
     tags: list[dict[str, str]] | None = None,
     notification_arns: list[str] | None = None,
     disable_rollback: bool | None = None,
+    retain_except_on_create: bool = False,
+    client_request_token: str = "",
 ) -> dict[str, Any]:
     """Change a stack."""
     before = await call.transact(lambda inner: updatable(inner, stack_name))
@@ -90,8 +103,9 @@ async def update_stack(
 
     def update(inner: Call) -> Stack:
         stack = updatable(inner, stack_name)
-        following = successor(stack, prepared, tags, capabilities, role_arn, notification_arns)
+        following = successor(stack, prepared, Settings(tags, capabilities, role_arn, notification_arns))
         following.disable_rollback = bool(disable_rollback)
+        following.retain_except_on_create, following.token = retain_except_on_create, client_request_token
         goal = make_goal(inner, following, prepared.template)
         plan = plans.make(
             goal, records.states(inner, stack), find_types(inner).find, retagged=stack.tags != following.tags
@@ -215,48 +229,40 @@ def new_stack(call: Call, name: str) -> Stack:
     return Stack(call.arn(f"stack/{name}/{uuid}"), name, created_ms=call.now_ms)
 
 
-def describe(
-    stack: Stack,
-    prepared: Prepared,
-    tags: list[dict[str, str]] | None,
-    capabilities: list[str] | None,
-    role_arn: str | None,
-    notification_arns: list[str] | None,
-) -> None:
+def describe(stack: Stack, prepared: Prepared, settings: Settings) -> None:
     """Let the stack be what the request says."""
     stack.parameters, stack.hidden = prepared.parameters, prepared.hidden
-    stack.description, stack.capabilities = prepared.template.description, capabilities or []
-    if tags is not None:
-        stack.tags = tags_of(tags)
-    if role_arn is not None:
-        stack.role_arn = role_arn
-    if notification_arns is not None:
-        stack.notification_arns = notification_arns
+    stack.description, stack.capabilities = prepared.template.description, settings.capabilities or []
+    if settings.tags is not None:
+        stack.tags = tags_of(settings.tags)
+    if settings.role_arn is not None:
+        stack.role_arn = settings.role_arn
+    if settings.notification_arns is not None:
+        stack.notification_arns = settings.notification_arns
 
 
-def successor(
-    stack: Stack,
-    prepared: Prepared,
-    tags: list[dict[str, str]] | None,
-    capabilities: list[str] | None,
-    role_arn: str | None,
-    notification_arns: list[str] | None,
-) -> Stack:
+def successor(stack: Stack, prepared: Prepared, settings: Settings) -> Stack:
     """What the stack will be after an update."""
     following = msgspec.structs.replace(stack, disable_rollback=False)
-    describe(following, prepared, tags, capabilities, role_arn, notification_arns)
+    describe(following, prepared, settings)
     return following
 
 
 def start_create(call: Call, stack: Stack, prepared: Prepared) -> None:
     """Begin to make the stack."""
-    records.turn(call, stack, "CREATE_IN_PROGRESS", "User Initiated")
+    records.turn(call, stack, "CREATE_IN_PROGRESS", "User Initiated", stack.token)
     records.templates.put(call, stack.uuid, record=prepared.text)
     begin(
         call,
         stack,
         Execution(
-            call.ids.uuid(), "create", "forward", principal_of(call, stack.role_arn), stack, prepared.text
+            call.ids.uuid(),
+            "create",
+            "forward",
+            principal_of(call, stack.role_arn),
+            stack,
+            prepared.text,
+            token=stack.token,
         ),
     )
 
@@ -265,7 +271,8 @@ def start_update(call: Call, stack: Stack, following: Stack, prepared: Prepared)
     """Begin to change the stack."""
     retagged = stack.tags != following.tags
     stack.updated_ms = call.now_ms
-    records.turn(call, stack, "UPDATE_IN_PROGRESS", "User Initiated")
+    stack.token = following.token
+    records.turn(call, stack, "UPDATE_IN_PROGRESS", "User Initiated", stack.token)
     begin(
         call,
         stack,
@@ -276,6 +283,7 @@ def start_update(call: Call, stack: Stack, following: Stack, prepared: Prepared)
             principal_of(call, following.role_arn),
             following,
             prepared.text,
+            token=stack.token,
             retagged=retagged,
         ),
     )
@@ -336,6 +344,9 @@ async def settled(call: Conversation, stack: Stack) -> Stack | None:
     return await call.until(resting, records.bell(stack), deadline_ms=1 << 62)
 
 
-def _refuse_taken(call: Call, name: str) -> None:
-    if records.find(call, name) is not None:
+def _taken(call: Call, name: str, token: str) -> Stack | None:
+    """The stack that was made with this very token; refused if another has the name."""
+    stack = records.find(call, name)
+    if stack is not None and not (token and stack.token == token):
         raise AlreadyExistsException(f"Stack [{name}] already exists")
+    return stack

@@ -147,6 +147,7 @@ class _Run:
             resumed=record.attempts > 1,
         )
         self._engine.retagged = record.retagged
+        self._engine.retain_except_on_create = record.next.retain_except_on_create
         phases: dict[Phase, Callable[[], Awaitable[None]]] = {
             "forward": self._forward,
             "clean": self._clean,

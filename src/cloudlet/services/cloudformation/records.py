@@ -45,6 +45,7 @@ class Stack(msgspec.Struct):
     deleted_ms: int = 0
     imports: list[str] = []
     execution: str = ""
+    token: str = ""  # of the request that began what is done
 
     @property
     def uuid(self) -> str:

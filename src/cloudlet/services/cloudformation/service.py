@@ -5,7 +5,10 @@ from ...kernel import Service
 cloudformation = Service(
     "cloudformation",
     harmless={
-        "*.ClientRequestToken": "requests that change a stack are told apart by their effect",
+        "DeleteStack.ClientRequestToken": "deleting twice is deleting once",
+        "CancelUpdateStack.ClientRequestToken": "cancelling twice is cancelling once",
+        "ContinueUpdateRollback.ClientRequestToken": "the stack's status says whether it goes on already",
+        "ExecuteChangeSet.ClientRequestToken": "a change set is executed once",
         "GetTemplateSummary.TemplateSummaryConfig": "it only asks for warnings that are never given",
     },
 )

@@ -68,7 +68,8 @@ def batch_write_item(call: Call, request_items: Mapping[str, Sequence[Mapping[st
         for (key, new), at in zip(requests, positions, strict=True):
             old = rows.read(there, table, at)
             rows.write(there, table, at, old, new)
-            units.add(write_units(table, at, old, new))
+            if return_consumed_capacity is not None:
+                units.add(write_units(table, at, old, new))
             metric = collection_metrics(table, return_item_collection_metrics, new.item if new else key)
             if metric:
                 metrics.setdefault(name, []).append(metric)

@@ -11,7 +11,7 @@ from ...fabric import timers
 from ...kernel import Call
 from ...store import Log
 from .service import dynamodb
-from .tables import Table, stream_arn
+from .tables import Table, find, stream_arn
 from .values import Item, size_of
 
 if TYPE_CHECKING:
@@ -70,19 +70,26 @@ def record(call: Call, table: Table, before: "Row | None", after: "Row | None") 
 @dynamodb.task
 def trim_stream(call: Call, table: str, label: str) -> None:
     """Forget what is older than a day, and come again when the next is."""
-    last, next_ms = 0, call.now_ms + KEPT_MS
-    for number, change in list(log.after(call, table, label, limit=_BATCH)):
+    gone, more = 0, None
+    for number, change in log.after(call, table, label, limit=_BATCH):
         if change.at_ms + KEPT_MS > call.now_ms:
-            next_ms = change.at_ms + KEPT_MS
+            more = change.at_ms + KEPT_MS
             break
-        last = number
-    else:
-        if last and log.last(call, table, label) > last:
-            next_ms = call.now_ms
-    if last:
-        log.trim(call, table, label, upto=last)
-    if last or next_ms > call.now_ms:
-        timers.schedule(call, trim_stream, at_ms=next_ms, id=timer_id(table, label), table=table, label=label)
+        gone = number
+    if more is None and log.last(call, table, label) > gone:
+        more = call.now_ms  # a batch was not enough
+    log.trim(call, table, label, upto=gone)
+    if more is None and not _runs(call, table, label):
+        log.clear(call, table, label)
+        return
+    timers.schedule(call, trim_stream, at_ms=call.now_ms + KEPT_MS if more is None else more,
+                    id=timer_id(table, label), table=table, label=label)
+
+
+def _runs(call: Call, table: str, label: str) -> bool:
+    """Whether the stream still gets new entries."""
+    found = find(call, table)
+    return bool(found and found.stream and found.stream.enabled and found.stream.label == label)
 
 
 def timer_id(table: str, label: str) -> str:

@@ -220,7 +220,7 @@ def _change(call: Call, statement: Statement, show: str | None) -> tuple[list[It
     if step.change is not None:
         if old is None:
             raise ConditionalCheckFailedException
-        new = changed(there, table, at, step.key, step.change, old)
+        new = changed(table, step.key, step.change, old)
     if step.kind != "ConditionCheck":
         rows.write(there, table, at, old, new)
     answer = returned(statement.returning, step.change.paths if step.change else (), old, new)

@@ -36,8 +36,13 @@ def read(call: Call, table: Table, key: bytes) -> Row | None:
     return None if raw is None else row_of(raw)
 
 
+def copied(item: Item) -> Item:
+    """A copy that shares nothing with ``item`` that could be changed."""
+    return _decode(_encode(item))
+
+
 def row_of(raw: bytes) -> Row:
-    """A row from its bytes; each call gives a copy that the caller may change."""
+    """A row from its bytes."""
     return Row(_decode(raw[4:]), int.from_bytes(raw[:4], "big"))
 
 

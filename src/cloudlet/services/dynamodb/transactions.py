@@ -121,7 +121,8 @@ def write_all(call: Call, steps: Sequence[Step], mode: str | None, metrics_mode:
         old, new = outcome
         if step.kind != "ConditionCheck":
             rows.write(there, table, at, old, new)
-        costs.add(there, table, step.name, write_units(table, at, old, new, times=2))
+        if mode is not None:
+            costs.add(there, table, step.name, write_units(table, at, old, new, times=2))
         metric = collection_metrics(table, metrics_mode, step.key)
         if metric and step.kind != "ConditionCheck":
             metrics.setdefault(step.name, []).append(metric)
@@ -190,7 +191,7 @@ def _attempt(call: Call, step: Step, table: Table, at: bytes) -> tuple[Row | Non
     try:
         check(step.guard, old, step.show)
         if step.change is not None:
-            return old, changed(call, table, at, step.key, step.change, old)
+            return old, changed(table, step.key, step.change, old)
         if step.new is not None:
             check_size(step.new.size)
     except (ConditionalCheckFailedException, ValidationException) as error:

@@ -55,6 +55,7 @@ _FILTERS: dict[str, Table[Any] | None] = {
 
 @iam.operation
 def create_account_alias(call: Call, account_alias: str) -> None:
+    """Give the account an alias, in place of the one it had."""
     owner = taken.get(call, account_alias)
     if owner and owner.name != call.account:
         raise EntityAlreadyExistsException(f"The account alias {account_alias} already exists.")
@@ -66,13 +67,16 @@ def create_account_alias(call: Call, account_alias: str) -> None:
 
 @iam.operation
 def delete_account_alias(call: Call, account_alias: str) -> None:
+    """Remove an account's alias."""
     if aliases.get(call, account_alias) is None:
         raise NoSuchEntityException(f"The account alias {account_alias} cannot be found.")
     _release(call, account_alias)
 
 
 @iam.operation
-def list_account_aliases(call: Call, marker: str | None = None, max_items: int | None = None) -> dict[str, Any]:
+def list_account_aliases(call: Call, marker: str | None = None, max_items: int | None = None) -> dict[str,
+                                                                                                      Any]:
+    """The account's alias, if it has one."""
     items = [(str(key[0]), str(key[0])) for key, _ in aliases.items(call)]
     found, rest = paging.page(paging.listed(items), marker, max_items, str)
     return {"AccountAliases": found, **rest}
@@ -80,16 +84,19 @@ def list_account_aliases(call: Call, marker: str | None = None, max_items: int |
 
 @iam.operation
 def get_account_summary(call: Call) -> dict[str, Any]:
+    """How much the account has, and how much it may have."""
     most = limits.ATTACHED_POLICIES
     numbers = {
         "Users": count(call, "user"), "UsersQuota": limits.USERS, "Groups": count(call, "group"),
         "GroupsQuota": limits.GROUPS, "Roles": count(call, "role"), "RolesQuota": limits.ROLES,
         "Policies": count(call, "policy"), "PoliciesQuota": limits.POLICIES,
-        "InstanceProfiles": count(call, "instance-profile"), "InstanceProfilesQuota": limits.INSTANCE_PROFILES,
+        "InstanceProfiles": count(call, "instance-profile"),
+        "InstanceProfilesQuota": limits.INSTANCE_PROFILES,
         "AccessKeysPerUserQuota": limits.ACCESS_KEYS_PER_USER, "GroupsPerUserQuota": limits.GROUPS_PER_USER,
         "AttachedPoliciesPerUserQuota": most, "AttachedPoliciesPerGroupQuota": most,
         "AttachedPoliciesPerRoleQuota": most, "VersionsPerPolicyQuota": limits.VERSIONS_PER_POLICY,
-        "PolicySizeQuota": limits.MANAGED_POLICY_CHARACTERS, "UserPolicySizeQuota": limits.INLINE_CHARACTERS["user"],
+        "PolicySizeQuota": limits.MANAGED_POLICY_CHARACTERS,
+        "UserPolicySizeQuota": limits.INLINE_CHARACTERS["user"],
         "GroupPolicySizeQuota": limits.INLINE_CHARACTERS["group"],
         "RolePolicySizeQuota": limits.INLINE_CHARACTERS["role"],
         "AssumeRolePolicySizeQuota": limits.TRUST_POLICY_CHARACTERS, "MFADevices": 0, "MFADevicesInUse": 0,
@@ -101,6 +108,7 @@ def get_account_summary(call: Call) -> dict[str, Any]:
 @iam.operation
 def get_account_authorization_details(call: Call, filter: list[str] | None = None, marker: str | None = None,
                                       max_items: int | None = None) -> dict[str, Any]:
+    """Everything that the account has, with its policies, in pages."""
     def items(after: str | None) -> Iterable[tuple[str, tuple[str, Record]]]:
         for n, (kind, table) in enumerate(_FILTERS.items()):
             if filter and kind not in filter:
@@ -113,7 +121,8 @@ def get_account_authorization_details(call: Call, filter: list[str] | None = Non
                     yield f"{n}:{key}", (key, record)
 
     found, rest = paging.page(items, marker, max_items, lambda pair: pair)
-    answer: dict[str, Any] = {"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+    answer: dict[str, Any] = {"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [],
+                              "Policies": []}
     for key, record in found:
         match record:
             case User():
@@ -140,7 +149,8 @@ def _aws() -> Iterable[tuple[str, ManagedPolicy]]:
 def _user(call: Call, user: User) -> dict[str, Any]:
     return {**user_operations.show(call, user), "UserPolicyList": inline.show_all(user),
             "GroupList": [group.name for key in user.groups if (group := groups.get(call, key))],
-            "AttachedManagedPolicies": list(map(attachments.show, user.attached)), "Tags": tagging.show(user.tags)}
+            "AttachedManagedPolicies": list(map(attachments.show, user.attached)),
+            "Tags": tagging.show(user.tags)}
 
 
 def _group(call: Call, group: Group) -> dict[str, Any]:

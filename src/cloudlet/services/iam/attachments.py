@@ -15,49 +15,58 @@ _TABLES: dict[str, Table[Any]] = {"user": users, "group": groups, "role": roles}
 
 @iam.operation
 def attach_user_policy(call: Call, user_name: str, policy_arn: str) -> None:
+    """Attach a managed policy to a user."""
     attach(call, find(call, users, user_name), policy_arn)
 
 
 @iam.operation
 def attach_group_policy(call: Call, group_name: str, policy_arn: str) -> None:
+    """Attach a managed policy to a group."""
     attach(call, find(call, groups, group_name), policy_arn)
 
 
 @iam.operation
 def attach_role_policy(call: Call, role_name: str, policy_arn: str) -> None:
+    """Attach a managed policy to a role."""
     attach(call, find(call, roles, role_name), policy_arn)
 
 
 @iam.operation
 def detach_user_policy(call: Call, user_name: str, policy_arn: str) -> None:
+    """Detach a managed policy from a user."""
     detach(call, find(call, users, user_name), policy_arn)
 
 
 @iam.operation
 def detach_group_policy(call: Call, group_name: str, policy_arn: str) -> None:
+    """Detach a managed policy from a group."""
     detach(call, find(call, groups, group_name), policy_arn)
 
 
 @iam.operation
 def detach_role_policy(call: Call, role_name: str, policy_arn: str) -> None:
+    """Detach a managed policy from a role."""
     detach(call, find(call, roles, role_name), policy_arn)
 
 
 @iam.operation
 def list_attached_user_policies(call: Call, user_name: str, path_prefix: str = "/",
                                 marker: str | None = None, max_items: int | None = None) -> dict[str, Any]:
+    """The managed policies attached to a user, in pages."""
     return _listed(find(call, users, user_name), path_prefix, marker, max_items)
 
 
 @iam.operation
 def list_attached_group_policies(call: Call, group_name: str, path_prefix: str = "/",
                                  marker: str | None = None, max_items: int | None = None) -> dict[str, Any]:
+    """The managed policies attached to a group, in pages."""
     return _listed(find(call, groups, group_name), path_prefix, marker, max_items)
 
 
 @iam.operation
 def list_attached_role_policies(call: Call, role_name: str, path_prefix: str = "/",
                                 marker: str | None = None, max_items: int | None = None) -> dict[str, Any]:
+    """The managed policies attached to a role, in pages."""
     return _listed(find(call, roles, role_name), path_prefix, marker, max_items)
 
 
@@ -65,6 +74,7 @@ def list_attached_role_policies(call: Call, role_name: str, path_prefix: str = "
 def list_entities_for_policy(call: Call, policy_arn: str, entity_filter: str | None = None,
                              path_prefix: str = "/", policy_usage_filter: str | None = None,
                              marker: str | None = None, max_items: int | None = None) -> dict[str, Any]:
+    """Who uses a managed policy, in pages."""
     managed.find(call, policy_arn)
     ways = {"PermissionsPolicy": ("attached",), "PermissionsBoundary": ("boundary",)}.get(
         policy_usage_filter or "", ("attached", "boundary"))

@@ -13,11 +13,13 @@ from .service import iam
 
 @iam.operation
 def put_user_permissions_boundary(call: Call, user_name: str, permissions_boundary: str) -> None:
+    """Limit what a user may be allowed."""
     put(call, find(call, users, user_name), permissions_boundary)
 
 
 @iam.operation
 def put_role_permissions_boundary(call: Call, role_name: str, permissions_boundary: str) -> None:
+    """Limit what a role may be allowed."""
     role = find(call, roles, role_name)
     refuse_protected(role)
     put(call, role, permissions_boundary)
@@ -25,6 +27,7 @@ def put_role_permissions_boundary(call: Call, role_name: str, permissions_bounda
 
 @iam.operation
 def delete_user_permissions_boundary(call: Call, user_name: str) -> None:
+    """Let nothing limit what a user may be allowed."""
     user = find(call, users, user_name)
     clear(call, user)
     save(call, user)
@@ -32,6 +35,7 @@ def delete_user_permissions_boundary(call: Call, user_name: str) -> None:
 
 @iam.operation
 def delete_role_permissions_boundary(call: Call, role_name: str) -> None:
+    """Let nothing limit what a role may be allowed."""
     role = find(call, roles, role_name)
     refuse_protected(role)
     clear(call, role)

@@ -1,6 +1,7 @@
 """Policy documents as IAM takes and gives them: checked, measured, URL-encoded."""
 
 import json
+from typing import Any
 from urllib.parse import quote
 
 from ...identity import grammar
@@ -9,6 +10,9 @@ from ...kernel import Call
 from . import limits
 from .errors import LimitExceededException, MalformedPolicyDocumentException
 from .records import key_of, roles, users
+
+_PATHS = ("user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/", "server-certificate/",
+          "policy/", "sms-mfa/", "saml-provider/", "oidc-provider/", "report/", "access-report/")
 
 
 def identity(text: str) -> str:
@@ -29,7 +33,7 @@ def trust(call: Call, text: str) -> str:
     return text
 
 
-def grammar_check(text: str, kind: grammar.Kind) -> dict[str, object]:
+def grammar_check(text: str, kind: grammar.Kind) -> dict[str, Any]:
     """What the document says, if it is well-formed."""
     try:
         return grammar.check(text, kind)
@@ -48,8 +52,27 @@ def size_of(text: str) -> int:
 
 
 def _checked(text: str, kind: grammar.Kind) -> str:
-    grammar_check(text, kind)
+    tree = grammar_check(text, kind)
+    for statement in as_list(tree["Statement"]):
+        for resource in as_list(statement.get("Resource", statement.get("NotResource", []))):
+            fault = _fault(resource)
+            if fault:
+                raise MalformedPolicyDocumentException(fault)
     return text
+
+
+def _fault(resource: str) -> str:
+    """What IAM knows of ARNs of its own and of buckets: they have no region, and its own begin with a kind."""
+    parts = resource.split(":", 5)
+    if len(parts) < 6 or parts[2] not in ("iam", "s3"):
+        return ""
+    if parts[2] == "iam" and parts[3]:
+        return f"IAM resource {resource} cannot contain region information."
+    if parts[2] == "s3" and parts[3] not in ("", "*") and "accesspoint" not in resource:
+        return f"Resource {resource} can not contain region information."
+    if parts[2] == "iam" and not parts[5].startswith((*_PATHS, "*", "root", "$")):
+        return f'IAM resource path must either be "*" or start with {", ".join(_PATHS)}.'
+    return ""
 
 
 def _exists(call: Call, arn: str) -> None:

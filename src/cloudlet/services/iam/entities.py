@@ -39,7 +39,8 @@ def create(call: Call, record: Record, table: Table[Any], most: int) -> None:
     noun = NOUNS[type(record)]
     if table.get(call, key_of(record.name)) is not None:
         raise EntityAlreadyExistsException(
-            f"A policy called {record.name} already exists. Duplicate names are not allowed." if noun == "policy"
+            f"A policy called {record.name} already exists. Duplicate names are not allowed."
+            if noun == "policy"
             else f"{_LABELS[noun]} with name {record.name} already exists." if noun != "instance-profile"
             else f"Instance Profile {record.name} already exists.")
     if count(call, noun) >= most:
@@ -69,7 +70,7 @@ def under(call: Call, table: Table[R], prefix: str) -> Callable[[str | None], It
 
 
 def refuse_leftovers(record: Record, leftovers: Mapping[str, Any]) -> None:
-    """Refuse to delete what still has something; ``leftovers`` by what must be done first."""
+    """Refuse to delete what still has something, by what must be done first."""
     inline, attached = getattr(record, "inline", {}), getattr(record, "attached", [])
     for todo, left in {**leftovers, "detach all policies": attached, "delete policies": inline}.items():
         if left:
@@ -79,5 +80,6 @@ def refuse_leftovers(record: Record, leftovers: Mapping[str, Any]) -> None:
 def refuse_protected(role: Role) -> None:
     """Refuse to change a role that belongs to a service."""
     if role.path.startswith(SERVICE_LINKED):
-        raise UnmodifiableEntityException(f"Cannot perform the operation on the protected role '{role.name}' - "
-                                          "this role is only modifiable by AWS")
+        raise UnmodifiableEntityException(
+            f"Cannot perform the operation on the protected role '{role.name}' - this role is only "
+            "modifiable by AWS")

@@ -12,7 +12,8 @@ class EntityAlreadyExistsException(AwsError):
 
 
 class DeleteConflictException(AwsError):
-    """The request was rejected because it attempted to delete a resource that has attached subordinate entities."""
+    """The request was rejected because it attempted to delete a resource that has attached subordinate
+    entities."""
 
 
 class LimitExceededException(AwsError):
@@ -24,7 +25,8 @@ class MalformedPolicyDocumentException(AwsError):
 
 
 class InvalidInputException(AwsError):
-    """The request was rejected because an invalid or out-of-range value was supplied for an input parameter."""
+    """The request was rejected because an invalid or out-of-range value was supplied for an input
+    parameter."""
 
 
 class UnmodifiableEntityException(AwsError):
@@ -32,7 +34,8 @@ class UnmodifiableEntityException(AwsError):
 
 
 class PolicyNotAttachableException(AwsError):
-    """The request failed because AWS service role policies can only be attached to the service-linked role."""
+    """The request failed because AWS service role policies can only be attached to the service-linked
+    role."""
 
 
 class AccessDenied(AwsError):

@@ -28,6 +28,7 @@ from .service import iam
 
 @iam.operation
 def create_group(call: Call, group_name: str, path: str = "/") -> dict[str, Any]:
+    """Make a group."""
     group = Group(group_name, unique_id(call, "group"), path, call.now_ms // 1000)
     create(call, group, groups, limits.GROUPS)
     return {"Group": show(call, group)}
@@ -36,6 +37,7 @@ def create_group(call: Call, group_name: str, path: str = "/") -> dict[str, Any]
 @iam.operation
 def get_group(call: Call, group_name: str, marker: str | None = None,
               max_items: int | None = None) -> dict[str, Any]:
+    """A group and its users, in pages."""
     group = find(call, groups, group_name)
     key = key_of(group.name)
 
@@ -51,13 +53,16 @@ def get_group(call: Call, group_name: str, marker: str | None = None,
 @iam.operation
 def list_groups(call: Call, path_prefix: str = "/", marker: str | None = None,
                 max_items: int | None = None) -> dict[str, Any]:
-    found, rest = paging.page(under(call, groups, path_prefix), marker, max_items, lambda each: show(call, each))
+    """The groups under a path, in pages."""
+    found, rest = paging.page(under(call, groups, path_prefix), marker, max_items,
+                              lambda each: show(call, each))
     return {"Groups": found, **rest}
 
 
 @iam.operation
 def list_groups_for_user(call: Call, user_name: str, marker: str | None = None,
                          max_items: int | None = None) -> dict[str, Any]:
+    """The groups that a user is in, in pages."""
     user = find(call, users, user_name)
     items = [(key, find(call, groups, key)) for key in user.groups]
     found, rest = paging.page(paging.listed(items), marker, max_items, lambda group: show(call, group))
@@ -67,6 +72,7 @@ def list_groups_for_user(call: Call, user_name: str, marker: str | None = None,
 @iam.operation
 def update_group(call: Call, group_name: str, new_path: str | None = None,
                  new_group_name: str | None = None) -> None:
+    """Change a group."""
     group = find(call, groups, group_name)
     old = key_of(group.name)
     group.path = new_path or group.path
@@ -78,6 +84,7 @@ def update_group(call: Call, group_name: str, new_path: str | None = None,
 
 @iam.operation
 def delete_group(call: Call, group_name: str) -> None:
+    """Remove a group."""
     group = find(call, groups, group_name)
     some = list(members.items(call, key_of(group.name), limit=1))
     refuse_leftovers(group, {"remove users from group": some})
@@ -86,6 +93,7 @@ def delete_group(call: Call, group_name: str) -> None:
 
 @iam.operation
 def add_user_to_group(call: Call, group_name: str, user_name: str) -> None:
+    """Put a user into a group; no error if it is there."""
     group, user = find(call, groups, group_name), find(call, users, user_name)
     key = key_of(group.name)
     if key in user.groups:
@@ -99,6 +107,7 @@ def add_user_to_group(call: Call, group_name: str, user_name: str) -> None:
 
 @iam.operation
 def remove_user_from_group(call: Call, group_name: str, user_name: str) -> None:
+    """Take a user out of a group."""
     group, user = find(call, groups, group_name), find(call, users, user_name)
     key = key_of(group.name)
     if key not in user.groups:

@@ -17,9 +17,11 @@ _SECRET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 @iam.operation
 def create_access_key(call: Call, user_name: str | None = None) -> dict[str, Any]:
+    """Make an access key; its secret is told now and never again."""
     user = find(call, users, user_name or own_name(call))
     if len(user.keys) >= limits.ACCESS_KEYS_PER_USER:
-        raise LimitExceededException(f"Cannot exceed quota for AccessKeysPerUser: {limits.ACCESS_KEYS_PER_USER}")
+        raise LimitExceededException(
+            f"Cannot exceed quota for AccessKeysPerUser: {limits.ACCESS_KEYS_PER_USER}")
     key = AccessKey("AKIA" + identifier(call.ids, call.account), key_of(user.name), call.now_ms // 1000)
     secret = call.ids.text(40, _SECRET)
     access_keys.put(call, key.id, record=key)
@@ -32,6 +34,7 @@ def create_access_key(call: Call, user_name: str | None = None) -> dict[str, Any
 @iam.operation
 def list_access_keys(call: Call, user_name: str | None = None, marker: str | None = None,
                      max_items: int | None = None) -> dict[str, Any]:
+    """A user's access keys, without their secrets."""
     user = find(call, users, user_name or own_name(call))
     items = [(id, _find(call, user, id)) for id in user.keys]
     found, rest = paging.page(paging.listed(items), marker, max_items, lambda key: _show(user, key))
@@ -40,6 +43,7 @@ def list_access_keys(call: Call, user_name: str | None = None, marker: str | Non
 
 @iam.operation
 def update_access_key(call: Call, access_key_id: str, status: str, user_name: str | None = None) -> None:
+    """Switch an access key on or off."""
     user = find(call, users, user_name or own_name(call))
     key = _find(call, user, access_key_id)
     key.active = status == "Active"
@@ -52,6 +56,7 @@ def update_access_key(call: Call, access_key_id: str, status: str, user_name: st
 
 @iam.operation
 def delete_access_key(call: Call, access_key_id: str, user_name: str | None = None) -> None:
+    """Remove a user's access key."""
     user = find(call, users, user_name or own_name(call))
     key = _find(call, user, access_key_id)
     access_keys.delete(call, key.id)
@@ -62,6 +67,7 @@ def delete_access_key(call: Call, access_key_id: str, user_name: str | None = No
 
 @iam.operation
 def get_access_key_last_used(call: Call, access_key_id: str) -> dict[str, Any]:
+    """When and for what an access key last signed a request, to the minute."""
     key = access_keys.get(call, access_key_id)
     user = users.get(call, key.user) if key else None
     if key is None or user is None:

@@ -25,6 +25,7 @@ _AWS = "arn:aws:iam::aws:policy/"
 @iam.operation
 def create_policy(call: Call, policy_name: str, policy_document: str, path: str = "/",
                   description: str | None = None, tags: tagging.Tags | None = None) -> dict[str, Any]:
+    """Make a managed policy."""
     now_s = call.now_ms // 1000
     policy = ManagedPolicy(policy_name, unique_id(call, "policy"), path, now_s, now_s,
                            [Version(1, _document(policy_document), now_s)], description=description,
@@ -35,6 +36,7 @@ def create_policy(call: Call, policy_name: str, policy_document: str, path: str 
 
 @iam.operation
 def get_policy(call: Call, policy_arn: str) -> dict[str, Any]:
+    """A managed policy in full."""
     return {"Policy": show(call, policy_arn, find(call, policy_arn))}
 
 
@@ -42,9 +44,11 @@ def get_policy(call: Call, policy_arn: str) -> dict[str, Any]:
 def list_policies(call: Call, scope: str = "All", only_attached: bool = False, path_prefix: str = "/",
                   policy_usage_filter: str | None = None, marker: str | None = None,
                   max_items: int | None = None) -> dict[str, Any]:
+    """The customer's managed policies and AWS's own, in pages."""
     def items(after: str | None) -> Any:
         ours = ((arn_of(call, policy), policy) for _, policy in policies.items(call))
-        theirs = ((arn, policy) for arn in sorted(aws_policies.ARNS, key=key_of) if (policy := aws_policy(arn)))
+        theirs = ((arn, policy) for arn in sorted(aws_policies.ARNS, key=key_of)
+                  if (policy := aws_policy(arn)))
         for kind, several in (("Local", ours), ("AWS", theirs)):
             for arn, policy in several if scope in ("All", kind) else ():
                 key = f"2{key_of(arn)}" if kind == "AWS" else f"1{key_of(policy.name)}"
@@ -62,6 +66,7 @@ def list_policies(call: Call, scope: str = "All", only_attached: bool = False, p
 
 @iam.operation
 def delete_policy(call: Call, policy_arn: str) -> None:
+    """Remove a managed policy."""
     policy = customers(call, policy_arn)
     if usage(call, policy_arn, "attached") or usage(call, policy_arn, "boundary"):
         raise DeleteConflictException("Cannot delete a policy attached to entities.")
@@ -75,6 +80,7 @@ def delete_policy(call: Call, policy_arn: str) -> None:
 @iam.operation
 def create_policy_version(call: Call, policy_arn: str, policy_document: str,
                           set_as_default: bool = False) -> dict[str, Any]:
+    """Add a version to a managed policy, which has five at most."""
     policy = customers(call, policy_arn)
     document = _document(policy_document)
     if len(policy.versions) >= limits.VERSIONS_PER_POLICY:
@@ -93,6 +99,7 @@ def create_policy_version(call: Call, policy_arn: str, policy_document: str,
 
 @iam.operation
 def get_policy_version(call: Call, policy_arn: str, version_id: str) -> dict[str, Any]:
+    """One version of a managed policy with its document."""
     policy = find(call, policy_arn)
     version = _version(policy, policy_arn, version_id)
     return {"PolicyVersion": {**show_version(policy, version), "Document": documents.shown(version.document)}}
@@ -101,14 +108,17 @@ def get_policy_version(call: Call, policy_arn: str, version_id: str) -> dict[str
 @iam.operation
 def list_policy_versions(call: Call, policy_arn: str, marker: str | None = None,
                          max_items: int | None = None) -> dict[str, Any]:
+    """The versions of a managed policy, the newest first."""
     policy = find(call, policy_arn)
     items = [(f"{999_999 - version.number:06}", version) for version in policy.versions]
-    found, rest = paging.page(paging.listed(items), marker, max_items, lambda each: show_version(policy, each))
+    found, rest = paging.page(paging.listed(items), marker, max_items,
+                              lambda each: show_version(policy, each))
     return {"Versions": found, **rest}
 
 
 @iam.operation
 def delete_policy_version(call: Call, policy_arn: str, version_id: str) -> None:
+    """Remove a version that is not the default."""
     policy = customers(call, policy_arn)
     version = _version(policy, policy_arn, version_id)
     if version.number == policy.default:
@@ -119,6 +129,7 @@ def delete_policy_version(call: Call, policy_arn: str, version_id: str) -> None:
 
 @iam.operation
 def set_default_policy_version(call: Call, policy_arn: str, version_id: str) -> None:
+    """Let another version of a managed policy be the one that counts."""
     policy = customers(call, policy_arn)
     policy.default = _version(policy, policy_arn, version_id).number
     policy.updated_s = call.now_ms // 1000
@@ -127,6 +138,7 @@ def set_default_policy_version(call: Call, policy_arn: str, version_id: str) -> 
 
 @iam.operation
 def tag_policy(call: Call, policy_arn: str, tags: tagging.Tags) -> None:
+    """Set tags of a managed policy."""
     policy = customers(call, policy_arn)
     policy.tags = tagging.merged(policy.tags, tags)
     save(call, policy)
@@ -134,6 +146,7 @@ def tag_policy(call: Call, policy_arn: str, tags: tagging.Tags) -> None:
 
 @iam.operation
 def untag_policy(call: Call, policy_arn: str, tag_keys: list[str]) -> None:
+    """Remove tags from a managed policy."""
     policy = customers(call, policy_arn)
     policy.tags = tagging.without(policy.tags, tag_keys)
     save(call, policy)
@@ -142,6 +155,7 @@ def untag_policy(call: Call, policy_arn: str, tag_keys: list[str]) -> None:
 @iam.operation
 def list_policy_tags(call: Call, policy_arn: str, marker: str | None = None,
                      max_items: int | None = None) -> dict[str, Any]:
+    """The tags of a managed policy, in pages."""
     return tagging.page(find(call, policy_arn).tags, marker, max_items)
 
 
@@ -221,5 +235,6 @@ def _document(text: str) -> str:
     if json.loads(text).get("Version", "2012-10-17") != "2012-10-17":
         raise MalformedPolicyDocumentException("Policy document must be version 2012-10-17 or greater.")
     if documents.size_of(document) > limits.MANAGED_POLICY_CHARACTERS:
-        raise LimitExceededException(f"Cannot exceed quota for PolicySize: {limits.MANAGED_POLICY_CHARACTERS}")
+        raise LimitExceededException(
+            f"Cannot exceed quota for PolicySize: {limits.MANAGED_POLICY_CHARACTERS}")
     return document

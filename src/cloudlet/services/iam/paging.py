@@ -14,7 +14,8 @@ _DEFAULT = 100
 
 def page(items: Callable[[str | None], Iterable[tuple[str, T]]], marker: str | None, max_items: int | None,
          show: Callable[[T], Any]) -> tuple[list[Any], dict[str, Any]]:
-    """One page of what ``items(after)`` gives (keys and things, in order), and what the answer says of the rest."""
+    """One page of what ``items(after)`` gives (keys and things, in order), and what the answer says of the
+    rest."""
     limit = max_items or _DEFAULT
     found = list(islice(items(read(marker)), limit + 1))
     shown = [show(item) for _, item in found[:limit]]

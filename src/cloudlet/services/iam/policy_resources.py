@@ -224,7 +224,8 @@ class ServiceLinkedRoleResource(msgspec.Struct, forbid_unknown_fields=True):
 
     async def delete(self, call: Conversation, this: This) -> None:
         """Remove the role."""
-        await call.transact(lambda tx: holders.tolerant(tx, "DeleteServiceLinkedRole", RoleName=this.physical_id))
+        await call.transact(lambda tx: holders.tolerant(tx, "DeleteServiceLinkedRole",
+                                                        RoleName=this.physical_id))
 
 
 def _step(call: Call, operation: str, profile: str, roles: list[str]) -> None:

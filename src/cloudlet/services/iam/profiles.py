@@ -14,6 +14,7 @@ from .service import iam
 @iam.operation
 def create_instance_profile(call: Call, instance_profile_name: str, path: str = "/",
                             tags: tagging.Tags | None = None) -> dict[str, Any]:
+    """Make an instance profile."""
     profile = InstanceProfile(instance_profile_name, unique_id(call, "instance-profile"), path,
                               call.now_ms // 1000, tags=tagging.read(tags))
     create(call, profile, profiles, limits.INSTANCE_PROFILES)
@@ -22,19 +23,23 @@ def create_instance_profile(call: Call, instance_profile_name: str, path: str = 
 
 @iam.operation
 def get_instance_profile(call: Call, instance_profile_name: str) -> dict[str, Any]:
+    """An instance profile in full."""
     return {"InstanceProfile": show(call, find(call, profiles, instance_profile_name))}
 
 
 @iam.operation
 def list_instance_profiles(call: Call, path_prefix: str = "/", marker: str | None = None,
                            max_items: int | None = None) -> dict[str, Any]:
-    found, rest = paging.page(under(call, profiles, path_prefix), marker, max_items, lambda each: show(call, each))
+    """The instance profiles under a path, in pages."""
+    found, rest = paging.page(under(call, profiles, path_prefix), marker, max_items,
+                              lambda each: show(call, each))
     return {"InstanceProfiles": found, **rest}
 
 
 @iam.operation
 def list_instance_profiles_for_role(call: Call, role_name: str, marker: str | None = None,
                                     max_items: int | None = None) -> dict[str, Any]:
+    """The instance profiles that hold a role, in pages."""
     role = find(call, roles, role_name)
     items = [(key, find(call, profiles, key)) for key in role.profiles]
     found, rest = paging.page(paging.listed(items), marker, max_items, lambda each: show(call, each))
@@ -43,6 +48,7 @@ def list_instance_profiles_for_role(call: Call, role_name: str, marker: str | No
 
 @iam.operation
 def add_role_to_instance_profile(call: Call, instance_profile_name: str, role_name: str) -> None:
+    """Put a role into an instance profile, which holds one."""
     profile, role = find(call, profiles, instance_profile_name), find(call, roles, role_name)
     refuse_protected(role)
     if len(profile.roles) >= limits.ROLES_PER_INSTANCE_PROFILE:
@@ -56,6 +62,7 @@ def add_role_to_instance_profile(call: Call, instance_profile_name: str, role_na
 
 @iam.operation
 def remove_role_from_instance_profile(call: Call, instance_profile_name: str, role_name: str) -> None:
+    """Take the role out of an instance profile."""
     profile, role = find(call, profiles, instance_profile_name), find(call, roles, role_name)
     if key_of(role.name) not in profile.roles:
         raise NoSuchEntityException(f"The role with name {role_name} cannot be found.")
@@ -67,6 +74,7 @@ def remove_role_from_instance_profile(call: Call, instance_profile_name: str, ro
 
 @iam.operation
 def delete_instance_profile(call: Call, instance_profile_name: str) -> None:
+    """Remove an instance profile."""
     profile = find(call, profiles, instance_profile_name)
     refuse_leftovers(profile, {"remove roles from instance profile": profile.roles})
     remove(call, profile)
@@ -74,6 +82,7 @@ def delete_instance_profile(call: Call, instance_profile_name: str) -> None:
 
 @iam.operation
 def tag_instance_profile(call: Call, instance_profile_name: str, tags: tagging.Tags) -> None:
+    """Set tags of an instance profile."""
     profile = find(call, profiles, instance_profile_name)
     profile.tags = tagging.merged(profile.tags, tags)
     save(call, profile)
@@ -81,6 +90,7 @@ def tag_instance_profile(call: Call, instance_profile_name: str, tags: tagging.T
 
 @iam.operation
 def untag_instance_profile(call: Call, instance_profile_name: str, tag_keys: list[str]) -> None:
+    """Remove tags from an instance profile."""
     profile = find(call, profiles, instance_profile_name)
     profile.tags = tagging.without(profile.tags, tag_keys)
     save(call, profile)
@@ -89,6 +99,7 @@ def untag_instance_profile(call: Call, instance_profile_name: str, tag_keys: lis
 @iam.operation
 def list_instance_profile_tags(call: Call, instance_profile_name: str, marker: str | None = None,
                                max_items: int | None = None) -> dict[str, Any]:
+    """The tags of an instance profile, in pages."""
     return tagging.page(find(call, profiles, instance_profile_name).tags, marker, max_items)
 
 

@@ -13,6 +13,7 @@ from .service import iam
 def create_role(call: Call, role_name: str, assume_role_policy_document: str, path: str = "/",
                 description: str | None = None, max_session_duration: int = 3600,
                 permissions_boundary: str | None = None, tags: tagging.Tags | None = None) -> dict[str, Any]:
+    """Make a role."""
     trust = documents.trust(call, assume_role_policy_document)
     role = Role(role_name, unique_id(call, "role"), path, call.now_ms // 1000, trust, description,
                 max_session_duration, tagging.read(tags))
@@ -24,19 +25,23 @@ def create_role(call: Call, role_name: str, assume_role_policy_document: str, pa
 
 @iam.operation
 def get_role(call: Call, role_name: str) -> dict[str, Any]:
+    """A role in full."""
     return {"Role": show(call, find(call, roles, role_name))}
 
 
 @iam.operation
 def list_roles(call: Call, path_prefix: str = "/", marker: str | None = None,
                max_items: int | None = None) -> dict[str, Any]:
-    found, rest = paging.page(under(call, roles, path_prefix), marker, max_items, lambda role: brief(call, role))
+    """The roles under a path, in pages."""
+    found, rest = paging.page(under(call, roles, path_prefix), marker, max_items,
+                              lambda role: brief(call, role))
     return {"Roles": found, **rest}
 
 
 @iam.operation
 def update_role(call: Call, role_name: str, description: str | None = None,
                 max_session_duration: int | None = None) -> dict[str, Any]:
+    """Change a role."""
     role = find(call, roles, role_name)
     refuse_protected(role)
     if description is not None:
@@ -48,6 +53,7 @@ def update_role(call: Call, role_name: str, description: str | None = None,
 
 @iam.operation
 def update_role_description(call: Call, role_name: str, description: str) -> dict[str, Any]:
+    """Change the description of a role."""
     role = find(call, roles, role_name)
     refuse_protected(role)
     role.description = description
@@ -57,6 +63,7 @@ def update_role_description(call: Call, role_name: str, description: str) -> dic
 
 @iam.operation
 def update_assume_role_policy(call: Call, role_name: str, policy_document: str) -> None:
+    """Replace the trust policy of a role."""
     role = find(call, roles, role_name)
     refuse_protected(role)
     role.trust = documents.trust(call, policy_document)
@@ -65,6 +72,7 @@ def update_assume_role_policy(call: Call, role_name: str, policy_document: str) 
 
 @iam.operation
 def delete_role(call: Call, role_name: str) -> None:
+    """Remove a role."""
     role = find(call, roles, role_name)
     refuse_protected(role)
     refuse_leftovers(role, {"remove roles from instance profile": role.profiles})
@@ -74,6 +82,7 @@ def delete_role(call: Call, role_name: str) -> None:
 
 @iam.operation
 def tag_role(call: Call, role_name: str, tags: tagging.Tags) -> None:
+    """Set tags of a role."""
     role = find(call, roles, role_name)
     role.tags = tagging.merged(role.tags, tags)
     save(call, role)
@@ -81,6 +90,7 @@ def tag_role(call: Call, role_name: str, tags: tagging.Tags) -> None:
 
 @iam.operation
 def untag_role(call: Call, role_name: str, tag_keys: list[str]) -> None:
+    """Remove tags from a role."""
     role = find(call, roles, role_name)
     role.tags = tagging.without(role.tags, tag_keys)
     save(call, role)
@@ -89,6 +99,7 @@ def untag_role(call: Call, role_name: str, tag_keys: list[str]) -> None:
 @iam.operation
 def list_role_tags(call: Call, role_name: str, marker: str | None = None,
                    max_items: int | None = None) -> dict[str, Any]:
+    """The tags of a role, in pages."""
     return tagging.page(find(call, roles, role_name).tags, marker, max_items)
 
 

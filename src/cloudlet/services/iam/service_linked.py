@@ -13,8 +13,10 @@ from .records import Role, remove, roles, unique_id
 from .service import iam
 
 _NAMES = {  # what a service's role is called, where it is not the service's own name
-    "autoscaling": "AutoScaling", "elasticloadbalancing": "ElasticLoadBalancing", "es": "AmazonElasticsearchService",
-    "opensearchservice": "AmazonOpenSearchService", "rds": "RDS", "ecs": "ECS", "ops.apigateway": "APIGateway",
+    "autoscaling": "AutoScaling", "elasticloadbalancing": "ElasticLoadBalancing",
+    "es": "AmazonElasticsearchService",
+    "opensearchservice": "AmazonOpenSearchService", "rds": "RDS", "ecs": "ECS",
+    "ops.apigateway": "APIGateway",
     "lambda": "Lambda", "dynamodb.application-autoscaling": "ApplicationAutoScaling_DynamoDBTable",
     "replication.dynamodb": "DynamoDBReplication", "events": "CloudWatchEvents", "elasticache": "ElastiCache",
     "eks": "AmazonEKS", "organizations": "Organizations", "ssm": "AmazonSSM", "config": "Config",
@@ -27,6 +29,7 @@ _SUFFIXED = ("autoscaling", "connect", "lex", "lexv2")  # services that allow a 
 @iam.operation
 def create_service_linked_role(call: Call, aws_service_name: str, description: str | None = None,
                                custom_suffix: str | None = None) -> dict[str, Any]:
+    """Make the role that a service wants for itself."""
     service = aws_service_name.removesuffix(".amazonaws.com")
     if service == aws_service_name:
         raise InvalidInputException(f"Invalid service name: {aws_service_name}")
@@ -39,7 +42,8 @@ def create_service_linked_role(call: Call, aws_service_name: str, description: s
                                     "different suffix.")
     trust = json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": aws_service_name}, "Action": "sts:AssumeRole"}]})
-    role = Role(name, unique_id(call, "role"), f"{SERVICE_LINKED}{aws_service_name}/", call.now_ms // 1000, trust,
+    role = Role(name, unique_id(call, "role"), f"{SERVICE_LINKED}{aws_service_name}/", call.now_ms // 1000,
+                trust,
                 description)
     create(call, role, roles, limits.ROLES)
     return {"Role": role_operations.show(call, role)}
@@ -47,6 +51,7 @@ def create_service_linked_role(call: Call, aws_service_name: str, description: s
 
 @iam.operation
 def delete_service_linked_role(call: Call, role_name: str) -> dict[str, Any]:
+    """Remove the role of a service, at once."""
     role = find(call, roles, role_name)
     if not role.path.startswith(SERVICE_LINKED):
         raise ValidationError(f"{role_name} is not a service-linked role.")

@@ -29,6 +29,7 @@ def simulate_custom_policy(call: Call, policy_input_list: list[str], action_name
                            resource_owner: str | None = None, caller_arn: str | None = None,
                            context_entries: Entries | None = None, max_items: int | None = None,
                            marker: str | None = None) -> dict[str, Any]:
+    """What the given policies would say of actions on resources."""
     policies = Policies(tuple(_input("PolicyInputList", policy_input_list)),
                         _boundary(permissions_boundary_policy_input_list))
     if resource_policy and not caller_arn:
@@ -46,6 +47,7 @@ def simulate_principal_policy(call: Call, policy_source_arn: str, action_names: 
                               resource_owner: str | None = None, caller_arn: str | None = None,
                               context_entries: Entries | None = None, max_items: int | None = None,
                               marker: str | None = None) -> dict[str, Any]:
+    """What the policies of a user, group or role would say of actions on resources."""
     own = grants.of(call, _entity(call, policy_source_arn))
     policies = msgspec.structs.replace(
         own, identity=(*own.identity, *_input("PolicyInputList", policy_input_list or [])),
@@ -57,12 +59,14 @@ def simulate_principal_policy(call: Call, policy_source_arn: str, action_names: 
 
 @iam.operation
 def get_context_keys_for_custom_policy(call: Call, policy_input_list: list[str]) -> dict[str, Any]:
+    """The condition keys that the given policies ask for."""
     return _keys(_input("PolicyInputList", policy_input_list))
 
 
 @iam.operation
 def get_context_keys_for_principal_policy(call: Call, policy_source_arn: str,
                                           policy_input_list: list[str] | None = None) -> dict[str, Any]:
+    """The condition keys that the policies of a user, group or role ask for."""
     own = grants.of(call, _entity(call, policy_source_arn))
     return _keys((*own.identity, *_input("PolicyInputList", policy_input_list or [])))
 
@@ -70,20 +74,25 @@ def get_context_keys_for_principal_policy(call: Call, policy_source_arn: str,
 @iam.operation
 def list_policies_granting_service_access(call: Call, arn: str, service_namespaces: list[str],
                                           marker: str | None = None) -> dict[str, Any]:
+    """Which policies of a user, group or role allow anything of a service."""
     own = grants.of(call, _entity(call, arn))
     found = []
     for service in service_namespaces:
         granting = [policy for policy in own.identity if _grants(policy, service)]
-        found.append({"ServiceNamespace": service, "Policies": [_source(call, policy) for policy in granting]})
+        found.append({"ServiceNamespace": service, "Policies": [_source(call, policy)
+                                                                for policy in granting]})
     return {"PoliciesGrantingServiceAccess": found, "IsTruncated": False}
 
 
-def _simulated(call: Call, caller: Principal, policies: Policies, actions: list[str], resources: list[str] | None,
+def _simulated(call: Call, caller: Principal, policies: Policies, actions: list[str],
+               resources: list[str] | None,
                resource_policy: str | None, owner: str | None, entries: Entries | None, max_items: int | None,
                marker: str | None) -> dict[str, Any]:
-    given = {entry["ContextKeyName"].lower(): tuple(entry.get("ContextKeyValues", ())) for entry in entries or ()}
+    given = {entry["ContextKeyName"].lower(): tuple(entry.get("ContextKeyValues", ())) for entry in entries
+             or ()}
     usual = context_of(caller, policies, call.now_ms, {})
-    context = {key: value for key, value in usual.items() if key.startswith(("aws:principal", "aws:user"))} | given
+    context = {key: value for key, value in usual.items()
+               if key.startswith(("aws:principal", "aws:user"))} | given
     resource = None
     if resource_policy:
         documents.grammar_check(resource_policy, "resource")
@@ -107,7 +116,8 @@ def _shown(ask: Ask, decision: Decision, policies: Policies) -> dict[str, Any]:
                               for each in decision.matched],
         "MissingContextValues": list(decision.missing)}
     if policies.boundary:
-        shown["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": decision.boundary_allows}
+        shown["PermissionsBoundaryDecisionDetail"] = {
+            "AllowedByPermissionsBoundary": decision.boundary_allows}
     return shown
 
 

@@ -13,7 +13,8 @@ def read(tags: Tags | None) -> dict[str, str]:
     """The tags of a request."""
     found = {tag["Key"]: tag["Value"] for tag in tags or ()}
     if len({key.lower() for key in found}) != len(tags or ()):
-        raise InvalidInputException("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+        raise InvalidInputException(
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     if any(key.lower().startswith("aws:") for key in found):
         raise InvalidInputException("Tag keys that start with aws: are reserved for system use.")
     return found

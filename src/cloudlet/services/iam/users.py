@@ -12,6 +12,7 @@ from .service import iam
 @iam.operation
 def create_user(call: Call, user_name: str, path: str = "/", permissions_boundary: str | None = None,
                 tags: tagging.Tags | None = None) -> dict[str, Any]:
+    """Make a user."""
     user = User(user_name, unique_id(call, "user"), path, call.now_ms // 1000, tagging.read(tags))
     create(call, user, users, limits.USERS)
     if permissions_boundary:
@@ -21,6 +22,7 @@ def create_user(call: Call, user_name: str, path: str = "/", permissions_boundar
 
 @iam.operation
 def get_user(call: Call, user_name: str | None = None) -> dict[str, Any]:
+    """A user, or the one who asks."""
     if user_name is None and call.principal.kind == "root":
         return {"User": {"Path": "/", "UserName": "root", "UserId": call.account, "Arn": call.principal.arn,
                          "CreateDate": 0}}
@@ -30,13 +32,16 @@ def get_user(call: Call, user_name: str | None = None) -> dict[str, Any]:
 @iam.operation
 def list_users(call: Call, path_prefix: str = "/", marker: str | None = None,
                max_items: int | None = None) -> dict[str, Any]:
-    found, rest = paging.page(under(call, users, path_prefix), marker, max_items, lambda user: brief(call, user))
+    """The users under a path, in pages."""
+    found, rest = paging.page(under(call, users, path_prefix), marker, max_items,
+                              lambda user: brief(call, user))
     return {"Users": found, **rest}
 
 
 @iam.operation
 def update_user(call: Call, user_name: str, new_path: str | None = None,
                 new_user_name: str | None = None) -> None:
+    """Change a user."""
     user = find(call, users, user_name)
     old = key_of(user.name)
     user.path = new_path or user.path
@@ -48,6 +53,7 @@ def update_user(call: Call, user_name: str, new_path: str | None = None,
 
 @iam.operation
 def delete_user(call: Call, user_name: str) -> None:
+    """Remove a user."""
     user = find(call, users, user_name)
     refuse_leftovers(user, {"remove users from group": user.groups, "delete access keys": user.keys})
     boundaries.clear(call, user)
@@ -56,6 +62,7 @@ def delete_user(call: Call, user_name: str) -> None:
 
 @iam.operation
 def tag_user(call: Call, user_name: str, tags: tagging.Tags) -> None:
+    """Set tags of a user."""
     user = find(call, users, user_name)
     user.tags = tagging.merged(user.tags, tags)
     save(call, user)
@@ -63,6 +70,7 @@ def tag_user(call: Call, user_name: str, tags: tagging.Tags) -> None:
 
 @iam.operation
 def untag_user(call: Call, user_name: str, tag_keys: list[str]) -> None:
+    """Remove tags from a user."""
     user = find(call, users, user_name)
     user.tags = tagging.without(user.tags, tag_keys)
     save(call, user)
@@ -71,6 +79,7 @@ def untag_user(call: Call, user_name: str, tag_keys: list[str]) -> None:
 @iam.operation
 def list_user_tags(call: Call, user_name: str, marker: str | None = None,
                    max_items: int | None = None) -> dict[str, Any]:
+    """The tags of a user, in pages."""
     return tagging.page(find(call, users, user_name).tags, marker, max_items)
 
 
@@ -92,7 +101,8 @@ def _moved(call: Call, user: User, old: str) -> None:
     for group in user.groups:
         members.delete(call, group, old)
         members.put(call, group, new, record=Membership(user.name))
-    ways = [(arn, "attached") for arn in user.attached] + ([(user.boundary, "boundary")] if user.boundary else [])
+    ways = [(arn, "attached") for arn in user.attached] + ([(user.boundary, "boundary")] if user.boundary
+                                                           else [])
     for arn, way in ways:
         uses.delete(call, arn, way, "user", old)
         uses.put(call, arn, way, "user", new, record=Use("user", user.name))

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ...kernel import Call, Conversation
+from ...kernel import Conversation
+from ...wire.http import Request
 from .asynchronous import accept
 from .errors import InvalidRequestContentException, RequestTooLargeException
 from .limits import ASYNC_PAYLOAD, SYNC_PAYLOAD
@@ -37,25 +38,33 @@ async def invoke(call: Conversation, function_name: str, invocation_type: str = 
 
 
 @lambda_.operation
-def invoke_async(call: Call, function_name: str, invoke_args: bytes) -> dict[str, Any]:
-    """The operation that came before ``Invoke`` with ``Event``."""
-    check_payload(invoke_args, ASYNC_PAYLOAD)
-    accept(call, name_of(call, function_name), invoke_args, call.id)
+async def invoke_async(call: Conversation, function_name: str, invoke_args: Request) -> dict[str, Any]:
+    """The operation that came before ``Invoke`` with ``Event``; its event is a stream."""
+    event = await invoke_args.read(ASYNC_PAYLOAD)
+    if event is None:
+        raise _too_large(ASYNC_PAYLOAD)
+    check_payload(event, ASYNC_PAYLOAD)
+    name = name_of(call, function_name)
+    await call.transact(lambda inner: accept(inner, name, event, call.id))
     return {"Status": 202}
 
 
 def check_payload(payload: bytes, limit: int) -> None:
     """An event must be JSON, and not too large."""
     if len(payload) > limit:
-        raise RequestTooLargeException(
-            f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-        )
+        raise _too_large(limit)
     try:
         msgspec.json.decode(payload or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequestContentException(
             f"Could not parse request body into json: {error}", Type="User"
         ) from None
+
+
+def _too_large(limit: int) -> RequestTooLargeException:
+    return RequestTooLargeException(
+        f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+    )
 
 
 def _context(header: str | None) -> str:

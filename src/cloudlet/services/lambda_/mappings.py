@@ -151,6 +151,8 @@ def list_event_source_mappings(
     if event_source_arn and function_name:
         wanted = name_of(call, function_name).name
         records = [record for record in records if record.function == wanted]
+    if marker and not (marker.isascii() and marker.isdigit()):
+        raise InvalidParameterValueException(f"The marker {marker!r} is none that was given out here.")
     start = int(marker or 0)
     found: Config = {
         "EventSourceMappings": [shown(call, record) for record in records[start : start + max_items]]

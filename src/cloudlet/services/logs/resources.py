@@ -27,7 +27,7 @@ class LogGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         """Make the group."""
         name = self.log_group_name or this.name(call.ids, 512)
         try:
-            await call.invoke("logs", "CreateLogGroup", logGroupName=name, tags=self._tags(this),
+            await call.invoke("logs", "CreateLogGroup", logGroupName=name, tags=self._tags(this) or None,
                               logGroupClass=self.log_group_class,
                               deletionProtectionEnabled=self.deletion_protection_enabled)
         except ResourceAlreadyExistsException:

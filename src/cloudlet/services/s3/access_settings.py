@@ -120,7 +120,8 @@ def get_bucket_policy_status(call: Call, bucket: str,
 
 
 @s3.operation
-def put_public_access_block(call: Call, bucket: str, public_access_block_configuration: dict[str, Any], expected_bucket_owner: str | None = None) -> None:
+def put_public_access_block(call: Call, bucket: str, public_access_block_configuration: dict[str, Any],
+                            expected_bucket_owner: str | None = None) -> None:
     """Set which public access a bucket never gives."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutBucketPublicAccessBlock")

@@ -15,7 +15,8 @@ _DEFAULT_ENCRYPTION = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlg
 
 
 @s3.operation
-def put_bucket_versioning(call: Call, bucket: str, versioning_configuration: dict[str, Any], expected_bucket_owner: str | None = None) -> None:
+def put_bucket_versioning(call: Call, bucket: str, versioning_configuration: dict[str, Any],
+                          expected_bucket_owner: str | None = None) -> None:
     """Keep versions from now on, or keep no further ones."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutBucketVersioning")
@@ -42,7 +43,8 @@ def get_bucket_versioning(call: Call, bucket: str,
 
 
 @s3.operation
-def put_bucket_encryption(call: Call, bucket: str, server_side_encryption_configuration: dict[str, Any], expected_bucket_owner: str | None = None) -> None:
+def put_bucket_encryption(call: Call, bucket: str, server_side_encryption_configuration: dict[str, Any],
+                          expected_bucket_owner: str | None = None) -> None:
     """Set how objects are encrypted by default; S3's own way is the only one."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutEncryptionConfiguration")
@@ -50,7 +52,8 @@ def put_bucket_encryption(call: Call, bucket: str, server_side_encryption_config
     if len(rules) != 1 or not rules[0].get("ApplyServerSideEncryptionByDefault"):
         raise errors.MalformedXML
     if rules[0].keys() - {"ApplyServerSideEncryptionByDefault", "BucketKeyEnabled"}:
-        raise NotHonoured("cloudlet does not block kinds of encryption, and refuses it rather than ignore it.")
+        raise NotHonoured("cloudlet does not block kinds of encryption, and refuses it rather than ignore "
+                          "it.")
     drafts.check_encryption(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"])
     configure(call, found, "encryption", server_side_encryption_configuration)
 

@@ -28,6 +28,7 @@ from .owners import owner
 from .service import s3
 
 _HOME = "us-east-1"
+_REGIONS = frozenset((*s3.model.shape("BucketLocationConstraint").enum, _HOME))
 _OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
 
 
@@ -130,6 +131,8 @@ def _region(call: Call, configuration: dict[str, Any]) -> str:
         raise NotHonoured("cloudlet has no directory buckets, and refuses their configuration.")
     wanted = configuration.get("LocationConstraint") or ""
     wanted = "eu-west-1" if wanted == "EU" else wanted
+    if wanted and wanted not in _REGIONS:
+        raise errors.InvalidLocationConstraint(LocationConstraint=wanted)
     if call.region == _HOME:
         if wanted == _HOME:
             raise errors.InvalidLocationConstraint(LocationConstraint=wanted)

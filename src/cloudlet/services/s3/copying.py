@@ -5,6 +5,7 @@ an object that came in parts, or a part of one) are the bytes read.
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -38,6 +39,22 @@ class Source(msgspec.Struct):
     shown_version: str | None
 
 
+class Copy(msgspec.Struct):
+    """What is asked: from where, to where, and what becomes different on the way."""
+
+    bucket: str
+    key: str
+    wish: Wish
+    source: str
+    unlike: tuple[Any, ...]
+    metadata_directive: str
+    tagging_directive: str
+    if_match: str | None
+    if_none_match: str | None
+    expected_owner: str | None
+    expected_source_owner: str | None
+
+
 @s3.operation
 async def copy_object(
         call: Conversation, bucket: str, copy_source: str, key: str, acl: str | None = None,
@@ -66,51 +83,16 @@ async def copy_object(
                 object_lock_retain_until_date, object_lock_legal_hold_status)
     unlike = (copy_source_if_match, copy_source_if_none_match, copy_source_if_modified_since,
               copy_source_if_unmodified_since)
+    copy = Copy(bucket, key, wish, copy_source, unlike, metadata_directive, tagging_directive, if_match,
+                if_none_match, expected_bucket_owner, expected_source_bucket_owner)
     asked = _algorithm(checksum_algorithm)
-
-    def prepare(call: Call) -> Source:
-        find_bucket(call, bucket, expected_bucket_owner)
-        source = _source(call, copy_source, expected_source_bucket_owner, unlike)
-        if source.obj.size > PUT_LIMIT:
-            raise errors.InvalidRequest("The specified copy source is larger than the maximum allowable "
-                                        "size for a "
-                                        f"copy source: {PUT_LIMIT}")
-        _check_directives(source, bucket, key, wish, metadata_directive, tagging_directive)
-        return source
-
-    source = await call.transact(prepare)
+    source = await call.transact(partial(_prepare, copy=copy))
     kept = next((name[len("Checksum"):] for name in source.obj.checksum if name != "ChecksumType"), "")
     algorithm = asked or kept or checksums.DEFAULT
-    anew = None
+    digested = None
     if source.obj.parts or algorithm != kept:
-        anew = await _digest(call, source.pieces, 0, source.obj.size, algorithm)
-
-    def finish(call: Call) -> dict[str, Any]:
-        source = prepare(call)
-        if metadata_directive != "REPLACE":
-            _take_over(wish, source.obj)
-        found, obj = admit(call, bucket, key, wish, expected_bucket_owner, **{
-            "s3:x-amz-copy-source": unquote(copy_source).removeprefix("/"),
-            "s3:x-amz-metadata-directive": metadata_directive})
-        conditions.check_write(objects.get(call, bucket, check_key(key)), if_match, if_none_match, key)
-        if metadata_directive != "REPLACE":
-            obj.headers, obj.metadata = _headers_of(source.obj, obj), source.obj.metadata
-        if tagging_directive != "REPLACE":
-            obj.tags = source.obj.tags
-        obj.size, obj.etag, obj.checksum = source.obj.size, source.obj.etag, source.obj.checksum
-        if anew is not None:
-            obj.etag = anew.md5.hexdigest()
-            obj.checksum = {checksums.member(algorithm): anew.text(algorithm), "ChecksumType": "FULL_OBJECT"}
-        pieces = [Piece(piece.size, piece.data, piece.blob) for piece in source.pieces]
-        versions.put(call, found, check_key(key), obj, pieces)
-        notifications.emit(call, found, "s3:ObjectCreated:Copy", key, obj)
-        return {"CopyObjectResult": {"ETag": conditions.quoted(obj.etag),
-                                     "LastModified": obj.modified_ms / 1000,
-                                     **obj.checksum},
-                "CopySourceVersionId": source.shown_version, "VersionId": obj.version or None,
-                "ServerSideEncryption": ENCRYPTION}
-
-    return await call.transact(finish)
+        digested = await _digest(call, source.pieces, 0, source.obj.size, algorithm)
+    return await call.transact(partial(_finish, copy=copy, algorithm=algorithm, digested=digested))
 
 
 @s3.operation
@@ -149,6 +131,44 @@ async def upload_part_copy(
         raise
 
 
+def _prepare(call: Call, copy: Copy) -> Source:
+    """The source, if it may be copied so."""
+    find_bucket(call, copy.bucket, copy.expected_owner)
+    source = _source(call, copy.source, copy.expected_source_owner, copy.unlike)
+    if source.obj.size > PUT_LIMIT:
+        raise errors.InvalidRequest("The specified copy source is larger than the maximum allowable size "
+                                    f"for a copy source: {PUT_LIMIT}")
+    _check_directives(source, copy)
+    return source
+
+
+def _finish(call: Call, copy: Copy, algorithm: str, digested: Digests | None) -> dict[str, Any]:
+    """Make the copy; ``digested`` are its new digests, None if it keeps the source's."""
+    source = _prepare(call, copy)
+    takes_over = copy.metadata_directive != "REPLACE"
+    if takes_over:
+        _leave_out_headers(copy.wish)
+    found, obj = admit(call, copy.bucket, copy.key, copy.wish, copy.expected_owner, **{
+        "s3:x-amz-copy-source": unquote(copy.source).removeprefix("/"),
+        "s3:x-amz-metadata-directive": copy.metadata_directive})
+    raw = check_key(copy.key)
+    conditions.check_write(objects.get(call, copy.bucket, raw), copy.if_match, copy.if_none_match, copy.key)
+    if takes_over:
+        obj.headers, obj.metadata = _headers_of(source.obj, obj), source.obj.metadata
+    if copy.tagging_directive != "REPLACE":
+        obj.tags = source.obj.tags
+    obj.size, obj.etag, obj.checksum = source.obj.size, source.obj.etag, source.obj.checksum
+    if digested is not None:
+        obj.etag = digested.md5.hexdigest()
+        obj.checksum = {checksums.member(algorithm): digested.text(algorithm), "ChecksumType": "FULL_OBJECT"}
+    pieces = [Piece(piece.size, piece.data, piece.blob) for piece in source.pieces]
+    versions.put(call, found, raw, obj, pieces)
+    notifications.emit(call, found, "s3:ObjectCreated:Copy", copy.key, obj)
+    result = {"ETag": conditions.quoted(obj.etag), "LastModified": obj.modified_ms / 1000, **obj.checksum}
+    return {"CopyObjectResult": result, "CopySourceVersionId": source.shown_version,
+            "VersionId": obj.version or None, "ServerSideEncryption": ENCRYPTION}
+
+
 def _source(call: Call, text: str, expected_owner: str | None, unlike: tuple[Any, ...]) -> Source:
     """The object that ``text`` names, ``/bucket/key?versionId=…``, if the caller may read it."""
     path, mark, version = text.partition("?versionId=")
@@ -164,23 +184,21 @@ def _source(call: Call, text: str, expected_owner: str | None, unlike: tuple[Any
                   versions.version_id(found, obj))
 
 
-def _check_directives(source: Source, bucket: str, key: str, wish: Wish, metadata: str, tagging: str) -> None:
-    for name, value in (("metadata", metadata), ("tagging", tagging)):
+def _check_directives(source: Source, copy: Copy) -> None:
+    for name, value in (("metadata", copy.metadata_directive), ("tagging", copy.tagging_directive)):
         if value not in ("COPY", "REPLACE"):
             raise errors.InvalidArgument(f"Unknown {name} directive.", ArgumentName=f"x-amz-{name}-directive",
                                          ArgumentValue=value)
-    same = (source.bucket, source.key, source.version) == (bucket, key, None)
-    changed = metadata == "REPLACE" or wish.storage_class or wish.website_redirect_location or \
-        wish.server_side_encryption
-    if same and not changed:
+    wish = copy.wish
+    changed = (copy.metadata_directive == "REPLACE" or wish.storage_class or wish.website_redirect_location
+               or wish.server_side_encryption)
+    if (source.bucket, source.key, source.version) == (copy.bucket, copy.key, None) and not changed:
         raise errors.InvalidRequest("This copy request is illegal because it is trying to copy an object to "
-                                    "itself "
-                                    "without changing the object's metadata, storage class, website redirect "
-                                    "location "
-                                    "or encryption attributes.")
+                                    "itself without changing the object's metadata, storage class, website "
+                                    "redirect location or encryption attributes.")
 
 
-def _take_over(wish: Wish, source: Object) -> None:
+def _leave_out_headers(wish: Wish) -> None:
     """Without REPLACE, what the request says of headers does not count."""
     wish.cache_control = wish.content_disposition = wish.content_encoding = wish.content_language = None
     wish.content_type = wish.expires = wish.metadata = None

@@ -17,11 +17,13 @@ from ...arn import Arn
 from ...errors import AwsError
 from ...fabric import timers
 from ...fabric.targets import Delivery, deliver
+from ...identity import root, service_principal
 from ...kernel import Call
 from . import access, errors
 from .limits import DELIVERY_ATTEMPTS
 from .nouns import Bucket, Object, configuration, configure, find_bucket
 from .owners import canonical_id
+from .policies import verdict_of
 from .service import s3
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ _DETAIL_TYPES = {"s3:ObjectCreated": "Object Created", "s3:ObjectRemoved": "Obje
                  "s3:ObjectAcl": "Object ACL Updated", "s3:LifecycleExpiration": "Object Deleted"}
 _REASONS = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject",
             "DeleteMarkerCreated": "DeleteObject", "CompleteMultipartUpload": "CompleteMultipartUpload"}
+_EVENTS = frozenset(s3.model.shape("Event").enum)
 _FIRST_RETRY_MS, _LONGEST_RETRY_MS = 10_000, 7_200_000
 
 
@@ -144,6 +147,13 @@ def _check(kind: str, entry: dict[str, Any]) -> None:
         if names.count(name) > 1:
             raise errors.InvalidArgument(f"Cannot specify more than one {name} rule in a filter.")
     field, service = _KINDS[kind]
+    events = entry.get("Events")
+    if not events or not entry.get(field):
+        raise errors.MalformedXML
+    for event in events:
+        if event not in _EVENTS:
+            raise errors.InvalidArgument(f"The event '{event}' is not supported for notifications",
+                                         ArgumentName="Event", ArgumentValue=event)
     try:
         arn = Arn.parse(entry[field])
     except ValueError:
@@ -176,9 +186,7 @@ def _validate(call: Call, bucket: Bucket, kind: str, entry: Mapping[str, Any]) -
     arn = entry[_KINDS[kind][0]]
     try:
         if kind == "LambdaFunctionConfigurations":
-            place = Arn.parse(arn)
-            call.invoke("lambda", "GetFunctionConfiguration", FunctionName=arn, account=place.account,
-                        region=place.region)
+            _need_permission(call, bucket, arn)
             return
         body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": _time(call.now_ms),
                 "Bucket": bucket.name,
@@ -188,6 +196,18 @@ def _validate(call: Call, bucket: Bucket, kind: str, entry: Mapping[str, Any]) -
     except AwsError as error:
         raise errors.InvalidArgument("Unable to validate the following destination configurations",
                                      ArgumentName1=arn, ArgumentValue1=str(error)) from None
+
+
+def _need_permission(call: Call, bucket: Bucket, function: str) -> None:
+    """Refuse a function whose policy does not let this bucket invoke it."""
+    place = Arn.parse(function)
+    owner = root(place.account)
+    found = call.invoke("lambda", "GetPolicy", as_principal=owner, account=place.account, region=place.region,
+                        FunctionName=function)
+    asked = {"aws:SourceArn": f"arn:aws:s3:::{bucket.name}", "aws:SourceAccount": bucket.account}
+    itself = service_principal("s3", bucket.account)
+    if not verdict_of(found["Policy"], itself, "lambda:InvokeFunction", function, asked):
+        raise errors.AccessDenied("The function's policy does not let this bucket invoke it.")
 
 
 def _bus(bucket: Bucket) -> str:

@@ -37,6 +37,8 @@ _HARMLESS = {
     "*.BucketKeyEnabled": "it saves calls to KMS, and there are none",
     "CreateBucket.BucketNamespace": "only the global namespace exists, and it is the default",
 }
+_OWN_CHECKS = ("CreateBucket",
+               "PutBucketNotificationConfiguration")  # they have words of their own for what is wrong
 
 
 def _check(spec: OperationModel, params: dict[str, Any]) -> None:
@@ -50,7 +52,7 @@ def _check(spec: OperationModel, params: dict[str, Any]) -> None:
             if member.location is None:
                 raise errors.MissingRequestBodyError
             raise errors.InvalidArgument(f"{member.wire} is missing.")
-    payload = shape.payload
+    payload = shape.payload if spec.name not in _OWN_CHECKS else None
     if payload and isinstance(params.get(payload), dict) and validate.violations(
             params[payload], shape.members[payload]):
         raise errors.MalformedXML

@@ -36,6 +36,7 @@ def assume_role(call: Call, role_arn: str, role_session_name: str, policy_arns: 
                 policy: str | None = None, duration_seconds: int | None = None, tags: Tags | None = None,
                 transitive_tag_keys: list[str] | None = None, external_id: str | None = None,
                 source_identity: str | None = None) -> dict[str, Any]:
+    """Open a session of a role, for whom its trust policy lets in."""
     role = _find(call, role_arn)
     inherited = _inherited(call)
     new_tags = {tag["Key"]: tag["Value"] for tag in tags or ()}
@@ -56,8 +57,10 @@ def assume_role(call: Call, role_arn: str, role_session_name: str, policy_arns: 
     documents = sessions.policies(call, policy, policy_arns, role.account)
     kept = {key: value for key, value in inherited.tags.items() if key in inherited.transitive}
     transitive = [*inherited.transitive, *(transitive_tag_keys or ())]
-    session = Session(documents, {**new_tags, **kept}, transitive, source_identity or inherited.source_identity)
-    principal = Principal(role.account, f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{role_session_name}",
+    session = Session(documents, {**new_tags, **kept}, transitive, source_identity
+                      or inherited.source_identity)
+    principal = Principal(role.account,
+                          f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{role_session_name}",
                           "role", f"{role.id}:{role_session_name}", role_arn=role.arn)
     return {"Credentials": sessions.issue(call, principal, lasting_s, session),
             "AssumedRoleUser": {"AssumedRoleId": principal.id, "Arn": principal.arn},
@@ -79,7 +82,8 @@ def _find(call: Call, arn: str) -> Role | None:
         return None
     if role["Arn"] != arn:
         return None
-    return Role(arn, parsed.account, role["RoleName"], role["RoleId"], unquote(role["AssumeRolePolicyDocument"]),
+    return Role(arn, parsed.account, role["RoleName"], role["RoleId"],
+                unquote(role["AssumeRolePolicyDocument"]),
                 role["MaxSessionDuration"])
 
 
@@ -102,10 +106,11 @@ def _denied(principal: Principal, action: str, arn: str) -> AwsError:
 
 def _duration(principal: Principal, role: Role, asked_s: int | None) -> int:
     if principal.kind == "role" and asked_s and asked_s > limits.CHAINED_ROLE_S:
-        raise ValidationError("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
-                              "role chaining")
+        raise ValidationError("The requested DurationSeconds exceeds the 1 hour session limit for roles "
+                              "assumed by role chaining")
     if asked_s and asked_s > role.max_session_s:
-        raise ValidationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+        raise ValidationError(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
     return asked_s or limits.DEFAULT_ROLE_S
 
 

@@ -3,4 +3,4 @@
 from ...kernel import Service
 
 sts = Service("sts", harmless={
-    "*.MinimumSessionTokenSize": "The tokens given here are small; a minimum is a rehearsal for larger ones."})
+    "*.MinimumSessionTokenSize": "Tokens are small here; a minimum is a rehearsal for larger ones."})

@@ -25,7 +25,8 @@ def issue(call: Call, principal: Principal, duration_s: int, session: Session | 
     token = "IQoJb3JpZ2luX2Vj" + base64.b64encode(call.ids.bytes(240)).decode()
     expires_ms = (call.now_ms // 1000 + duration_s) * 1000
     credentials.save(call, Credential(key, secret, mine, token, expires_ms, session=session))
-    return {"AccessKeyId": key, "SecretAccessKey": secret, "SessionToken": token, "Expiration": expires_ms // 1000}
+    return {"AccessKeyId": key, "SecretAccessKey": secret, "SessionToken": token,
+            "Expiration": expires_ms // 1000}
 
 
 def access_key(prefix: str, call: Call, account: str) -> str:
@@ -58,8 +59,7 @@ def policies(call: Call, document: str | None, arns: list[dict[str, str]] | None
         found.append(document)
     if len(arns or ()) > limits.SESSION_POLICY_ARNS or len(document or "") > limits.SESSION_POLICY_CHARACTERS:
         raise PackedPolicyTooLargeException
-    for arn in (each.get("arn", "") for each in arns or ()):
-        found.append(_managed(call, arn, account))
+    found.extend(_managed(call, each.get("arn", ""), account) for each in arns or ())
     return found
 
 
@@ -82,5 +82,6 @@ def _managed(call: Call, arn: str, account: str) -> str:
         version = call.invoke("iam", "GetPolicyVersion", as_principal=me, account=account, PolicyArn=arn,
                               VersionId=policy["DefaultVersionId"])["PolicyVersion"]
     except AwsError:
-        raise MalformedPolicyDocumentException(f"The policy {arn} does not exist or is not attachable.") from None
+        raise MalformedPolicyDocumentException(
+            f"The policy {arn} does not exist or is not attachable.") from None
     return unquote(version["Document"])

@@ -13,6 +13,7 @@ from .service import sts
 
 @sts.operation
 def get_caller_identity(call: Call) -> dict[str, Any]:
+    """Who asks."""
     if call.principal is ANONYMOUS:
         raise MissingAuthenticationToken
     return {"UserId": call.principal.id or call.principal.arn, "Account": call.principal.account,
@@ -21,6 +22,7 @@ def get_caller_identity(call: Call) -> dict[str, Any]:
 
 @sts.operation
 def get_session_token(call: Call, duration_seconds: int | None = None) -> dict[str, Any]:
+    """Short-lived credentials for the one who asks."""
     _refuse_sessions(call, "GetSessionToken")
     lasting_s = _duration(call.principal, duration_seconds)
     return {"Credentials": sessions.issue(call, call.principal, lasting_s, None)}
@@ -30,11 +32,13 @@ def get_session_token(call: Call, duration_seconds: int | None = None) -> dict[s
 def get_federation_token(call: Call, name: str, policy: str | None = None,
                          policy_arns: list[dict[str, str]] | None = None, duration_seconds: int | None = None,
                          tags: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    """Short-lived credentials for somebody whom a user vouches for."""
     _refuse_sessions(call, "GetFederationToken")
     account = call.principal.account
     documents = sessions.policies(call, policy, policy_arns, account) or []
     tagged = {tag["Key"]: tag["Value"] for tag in tags or ()}
-    someone = Principal(account, f"arn:aws:sts::{account}:federated-user/{name}", "federated", f"{account}:{name}")
+    someone = Principal(account, f"arn:aws:sts::{account}:federated-user/{name}", "federated",
+                        f"{account}:{name}")
     session = Session(documents, tagged, lender=call.principal)
     lasting_s = _duration(call.principal, duration_seconds)
     return {"Credentials": sessions.issue(call, someone, lasting_s, session),
@@ -44,6 +48,7 @@ def get_federation_token(call: Call, name: str, policy: str | None = None,
 
 @sts.operation
 def get_access_key_info(call: Call, access_key_id: str) -> dict[str, Any]:
+    """The account that an access key belongs to."""
     known = credentials.get(call, access_key_id)
     if known:
         return {"Account": known.principal.account}
@@ -55,7 +60,8 @@ def get_access_key_info(call: Call, access_key_id: str) -> dict[str, Any]:
 
 @sts.operation
 def decode_authorization_message(call: Call, encoded_message: str) -> dict[str, Any]:
-    raise InvalidAuthorizationMessageException  # refusals here are plain sentences; nothing makes encoded ones
+    """What an encoded refusal says; there are none here."""
+    raise InvalidAuthorizationMessageException  # refusals are plain here; nothing makes encoded ones
 
 
 def _refuse_sessions(call: Call, operation: str) -> None:

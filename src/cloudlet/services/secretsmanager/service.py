@@ -1,0 +1,5 @@
+"""The Secrets Manager service."""
+
+from ...kernel import Service
+
+secretsmanager = Service("secretsmanager")

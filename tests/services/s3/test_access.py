@@ -1,0 +1,132 @@
+"""Who may come in: grants, policies, blocks, pages of other origins, forms."""
+
+import base64
+import json
+import urllib.parse
+
+import pytest
+
+ALL = "http://acs.amazonaws.com/groups/global/AllUsers"
+
+
+def statement(bucket, **more):
+    return json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]} | more]})
+
+
+def test_a_bucket_is_private(cloudlet, s3, bucket, fetch):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    status, _, body = fetch(f"{cloudlet.url}/{bucket}/k")
+    assert (status, b"<Code>AccessDenied</Code>" in body) == (403, True)
+    assert fetch(f"{cloudlet.url}/{bucket}/k", "PUT", b"y")[0] == 403
+
+
+def test_a_public_object_can_be_read_by_anyone(cloudlet, s3, bucket, fetch):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+    assert fetch(f"{cloudlet.url}/{bucket}/k")[2] == b"x"
+    grants = s3.get_object_acl(Bucket=bucket, Key="k")["Grants"]
+    assert {(one["Grantee"].get("URI"), one["Permission"]) for one in grants} == {
+        (None, "FULL_CONTROL"), (ALL, "READ")}
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"IgnorePublicAcls": True})
+    assert fetch(f"{cloudlet.url}/{bucket}/k")[0] == 403
+
+
+def test_a_policy_lets_another_account_in_and_keeps_it_out(cloudlet, s3, bucket, refused):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    other = cloudlet.client("s3", key="000000000009")
+    with refused("AccessDenied"):
+        other.get_object(Bucket=bucket, Key="k")
+    s3.put_bucket_policy(Bucket=bucket, Policy=statement(bucket, Principal={"AWS": "000000000009"}))
+    assert other.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    s3.put_bucket_policy(Bucket=bucket, Policy=statement(bucket, Effect="Deny"))
+    with refused("AccessDenied"):
+        s3.get_object(Bucket=bucket, Key="k")
+    s3.delete_bucket_policy(Bucket=bucket)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_a_public_policy_can_be_blocked(s3, bucket, refused):
+    assert s3.put_bucket_policy(Bucket=bucket, Policy=statement(bucket))
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
+    with refused("AccessDenied"):
+        s3.put_bucket_policy(Bucket=bucket, Policy=statement(bucket))
+    with refused("MalformedPolicy"):
+        s3.put_bucket_policy(Bucket=bucket, Policy=statement("another-bucket"))
+
+
+def test_an_enforced_owner_does_without_acls(s3, bucket, refused):
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={
+        "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
+    with refused("AccessControlListNotSupported"):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+
+
+def test_a_page_of_another_origin_comes_in_by_the_bucket_s_rules(cloudlet, s3, bucket, fetch):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+    url, page = f"{cloudlet.url}/{bucket}/k", "https://app.example.com"
+    assert fetch(url, origin=page)[0] == 403
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [{
+        "AllowedOrigins": ["https://*.example.com"], "AllowedMethods": ["GET"], "AllowedHeaders": ["x-*"],
+        "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 60}]})
+    status, headers, _ = fetch(url, "OPTIONS", origin=page, access_control_request_method="GET",
+                               access_control_request_headers="x-one")
+    assert (status, headers["access-control-allow-origin"], headers["access-control-max-age"]) == (
+        200, page, "60")
+    status, headers, body = fetch(url, origin=page)
+    assert (status, headers["access-control-expose-headers"], body) == (200, "ETag", b"x")
+    assert fetch(url, "OPTIONS", origin=page, access_control_request_method="PUT")[0] == 403
+    assert fetch(url, origin="https://evil.example.org")[0] == 403
+
+
+def form(fields, file=b"content", name="photo.png"):
+    lines = [f'--B\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+             for key, value in fields.items()]
+    head = f'--B\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+    return b"".join(lines) + head + file + b"\r\n--B--\r\n"
+
+
+@pytest.mark.parametrize("size", [7, 500_000])
+def test_a_form_uploads_a_file(cloudlet, s3, bucket, fetch, size):
+    signed = s3.generate_presigned_post(bucket, "in/${filename}", Fields={"x-amz-meta-who": "me"},
+                                        Conditions=[
+        {"x-amz-meta-who": "me"}, ["content-length-range", 1, 1_000_000]])
+    status, headers, _ = fetch(signed["url"], "POST", form(signed["fields"], b"c" * size),
+                               content_type="multipart/form-data; boundary=B")
+    assert status == 204
+    got = s3.get_object(Bucket=bucket, Key="in/photo.png")
+    assert (got["Body"].read(), got["Metadata"]) == (b"c" * size, {"who": "me"})
+    assert urllib.parse.urlsplit(headers["location"]).path == f"/{bucket}/in/photo.png"
+
+
+def test_a_form_is_held_to_its_policy(s3, bucket, fetch):
+    signed = s3.generate_presigned_post(bucket, "k", Conditions=[["content-length-range", 1, 5]])
+    kind = {"content_type": "multipart/form-data; boundary=B"}
+    for fields, file, status, code in (
+            (signed["fields"], b"toolong", 400, b"EntityTooLarge"),
+            (signed["fields"] | {"key": "other"}, b"x", 403, b"AccessDenied"),
+            (signed["fields"] | {"acl": "public-read"}, b"x", 403, b"AccessDenied"),
+            ({"key": "k"}, b"x", 403, b"AccessDenied"),
+            (signed["fields"] | {"policy": base64.b64encode(b"{").decode()}, b"x", 400,
+             b"InvalidPolicyDocument")):
+        answer = fetch(signed["url"], "POST", form(fields, file), **kind)
+        assert (answer[0], code in answer[2]) == (status, True), answer
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_a_website_shows_pages_and_its_own_errors(cloudlet, s3, bucket, fetch):
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={
+        "IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "oops.html"}, "RoutingRules": [
+            {"Condition": {"KeyPrefixEquals": "old/"}, "Redirect": {"ReplaceKeyPrefixWith": "new/"}}]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=statement(bucket))
+    for key in ("index.html", "docs/index.html", "oops.html"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode(), ContentType="text/html")
+    site = f"{cloudlet.url}/_site/s3-website/{bucket}"
+    assert fetch(f"{site}/")[2] == b"index.html"
+    assert fetch(f"{site}/docs/")[2] == b"docs/index.html"
+    status, headers, _ = fetch(f"{site}/docs")
+    assert (status, headers["location"]) == (302, "/docs/")
+    assert [part for n, part in enumerate(fetch(f"{site}/none")) if n != 1] == [404, b"oops.html"]
+    status, headers, _ = fetch(f"{site}/old/page")
+    assert (status, headers["location"].endswith("/new/page")) == (301, True)
