@@ -22,7 +22,9 @@ def command(endpoint: str | None, account: str, as_json: bool) -> None:
         raise paper.fail(f"{account!r} is no account: an account has 12 digits.")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     variables = {"AWS_ENDPOINT_URL": find(endpoint).endpoint, "AWS_ACCESS_KEY_ID": account,
-                 "AWS_SECRET_ACCESS_KEY": "cloudlet", "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+                 "AWS_SECRET_ACCESS_KEY": "cloudlet", "AWS_REGION": region, "AWS_DEFAULT_REGION": region,
+                 # live tails and others are asked for at stream-HOST, which no name server knows
+                 "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
     if as_json:
         paper.document(variables)
         return

@@ -57,7 +57,8 @@ class Authenticator:
         if credential is None:
             return self._stranger(signed.access_key)
         await self._verify(request, signed, credential, self._style(service))
-        await self._keyring.used(credential, signed.service or service, signed.region, self._kernel.clock.now_ms())
+        now_ms = self._kernel.clock.now_ms()
+        await self._keyring.used(credential, signed.service or service, signed.region, now_ms)
         return credential.principal
 
     def _stranger(self, access_key: str) -> Principal:

@@ -132,7 +132,7 @@ def canonical_request(request: Request, signed: Signed, payload: str, *, plain: 
 
 
 def canonical_path(path: str, *, plain: bool) -> str:
-    """The path: ``plain``, as S3 means it, encoded once; for others without dots and double slashes, and twice.
+    """The path: ``plain``, as S3 means it, encoded once; for others without dots and double slashes, twice.
 
     >>> canonical_path("/a//b/../c%20d", plain=True), canonical_path("/a//b/../c%20d", plain=False)
     ('/a//b/../c%20d', '/a/c%2520d')

@@ -34,7 +34,9 @@ def visit(url, method="GET", body=None, headers=None):
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body, headers or {})
         answer = connection.getresponse()
-        return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.getheaders(), answer.read())
+        return Answer(
+            answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.getheaders(), answer.read()
+        )
     finally:
         connection.close()
 
@@ -54,8 +56,13 @@ def packed(source):
 def deploy(cloudlet, name, source=ECHO, **settings):
     """A Python function; its ARN."""
     return cloudlet.client("lambda").create_function(
-        FunctionName=name, Role="arn:aws:iam::000000000000:role/any", Runtime="python3.11", Handler="app.handler",
-        Code={"ZipFile": packed(source)}, **settings)["FunctionArn"]
+        FunctionName=name,
+        Role="arn:aws:iam::000000000000:role/any",
+        Runtime="python3.11",
+        Handler="app.handler",
+        Code={"ZipFile": packed(source)},
+        **settings,
+    )["FunctionArn"]
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +76,20 @@ def function(cloudlet, request):
     """Make a function of source text."""
     count = iter(range(100))
     return lambda source, **settings: deploy(
-        cloudlet, f"{request.node.name[:50]}-{next(count)}".replace("[", "-").replace("]", ""), source, **settings)
+        cloudlet,
+        f"{request.node.name[:50]}-{next(count)}".replace("[", "-").replace("]", ""),
+        source,
+        **settings,
+    )
 
 
 @pytest.fixture
 def serve(api):
     """An API whose routes lead to functions, with a stage; the API's id and its endpoint."""
     def serve(routes, version="2.0", stage="$default", cors=None, **settings):
-        made = api.create_api(Name="test", ProtocolType="HTTP", **({"CorsConfiguration": cors} if cors else {}))
+        made = api.create_api(
+            Name="test", ProtocolType="HTTP", **({"CorsConfiguration": cors} if cors else {})
+        )
         id = made["ApiId"]
         for key, arn in routes.items():
             integration = api.create_integration(ApiId=id, IntegrationType="AWS_PROXY", IntegrationUri=arn,

@@ -132,7 +132,12 @@ class Issuer:
 
     def key(self, id):
         size = (self.n.bit_length() + 7) // 8
-        return {"kid": id, "kty": "RSA", "n": b64(self.n.to_bytes(size, "big")), "e": b64(self.e.to_bytes(3, "big"))}
+        return {
+            "kid": id,
+            "kty": "RSA",
+            "n": b64(self.n.to_bytes(size, "big")),
+            "e": b64(self.e.to_bytes(3, "big")),
+        }
 
     def token(self, kid="one", **claims):
         claims = {"iss": self.url, "aud": "mine", "exp": int(time.time()) + 600, "sub": "me"} | claims
@@ -195,7 +200,13 @@ def test_a_forged_token_is_refused(api, echo, issuer):
     url = guarded(api, echo, **by_token(issuer))
     head, claims, signature = issuer.token().split(".")
     forged = b64(json.dumps(json.loads(base64.urlsafe_b64decode(claims + "==")) | {"sub": "you"}).encode())
-    for token in (f"{head}.{forged}.{signature}", f"{head}.{claims}.", f"{head}.{claims}.AAAA", "a.b", "a.b.c"):
+    for token in (
+        f"{head}.{forged}.{signature}",
+        f"{head}.{claims}.",
+        f"{head}.{claims}.AAAA",
+        "a.b",
+        "a.b.c",
+    ):
         assert visit(url + "/users", headers={"Authorization": token}).status == 401
     with pytest.raises(Untrusted):
         check_signature("none", issuer.key("one"), b"x", b"")

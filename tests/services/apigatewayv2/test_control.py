@@ -113,7 +113,11 @@ def test_a_stage_has_its_own_rules(api):
     assert refusal(api.create_stage, ApiId=id, StageName="d", DeploymentId="nope")[0] == "NotFoundException"
     changed = api.update_stage(ApiId=id, StageName="s", StageVariables={"a": "", "c": "3"})
     assert changed["StageVariables"] == {"b": "2", "c": "3"}
-    assert refusal(api.update_stage, ApiId=id, StageName="s", DefaultRouteSettings={"DetailedMetricsEnabled": True})[
-        0] == "BadRequestException"
+    assert (
+        refusal(
+            api.update_stage, ApiId=id, StageName="s", DefaultRouteSettings={"DetailedMetricsEnabled": True}
+        )[0]
+        == "BadRequestException"
+    )
     api.delete_stage(ApiId=id, StageName="s")
     assert refusal(api.get_stage, ApiId=id, StageName="s")[0] == "NotFoundException"

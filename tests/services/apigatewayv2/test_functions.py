@@ -42,7 +42,9 @@ def test_what_is_empty_is_left_out_of_payload_2_0(serve, echo):
 
 def test_payload_1_0_is_as_documented(serve, echo):
     _, url = serve({"ANY /users/{id}": echo}, "1.0")
-    event = visit(f"{url}/users/7?x=1&x=2", "PUT", b"\x00\xff", {"content-type": "image/png", "X-Mine": "yes"}).json
+    event = visit(
+        f"{url}/users/7?x=1&x=2", "PUT", b"\x00\xff", {"content-type": "image/png", "X-Mine": "yes"}
+    ).json
     assert (event["version"], event["resource"], event["path"]) == ("1.0", "/users/{id}", "/users/7")
     assert event["httpMethod"] == "PUT"
     assert event["queryStringParameters"] == {"x": "2"}
@@ -51,14 +53,25 @@ def test_payload_1_0_is_as_documented(serve, echo):
     assert event["pathParameters"] == {"id": "7"} and event["stageVariables"] is None
     assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"\x00\xff").decode(), True)
     context = event["requestContext"]
-    assert (context["resourcePath"], context["httpMethod"], context["stage"]) == ("/users/{id}", "PUT", "$default")
+    assert (context["resourcePath"], context["httpMethod"], context["stage"]) == (
+        "/users/{id}",
+        "PUT",
+        "$default",
+    )
     assert context["identity"]["sourceIp"] == "127.0.0.1" and context["identity"]["user"] is None
 
 
-@pytest.mark.parametrize(("kind", "body", "encoded"), [
-    ("text/csv", b"a,b", False), ("application/vnd.api+json", b"{}", False), ("application/xml", b"<a/>", False),
-    ("application/x-www-form-urlencoded", b"a=1", True), ("application/octet-stream", b"a", True),
-    ("text/plain", b"\xff", True)])
+@pytest.mark.parametrize(
+    ("kind", "body", "encoded"),
+    [
+        ("text/csv", b"a,b", False),
+        ("application/vnd.api+json", b"{}", False),
+        ("application/xml", b"<a/>", False),
+        ("application/x-www-form-urlencoded", b"a=1", True),
+        ("application/octet-stream", b"a", True),
+        ("text/plain", b"\xff", True),
+    ],
+)
 def test_bodies_that_are_no_text_come_in_base64(serve, echo, kind, body, encoded):
     _, url = serve({"POST /": echo})
     event = visit(url + "/", "POST", body, {"content-type": kind}).json
@@ -84,7 +97,11 @@ def handler(event, context):
     assert full.headers["content-type"] == "text/plain;charset=UTF-8" and "apigw-requestid" in full.headers
     assert visit(url + "/binary").body == b"\x00\xff"
     plain = visit(url + "/object")
-    assert (plain.status, plain.json, plain.headers["content-type"]) == (200, {"message": "hi"}, "application/json")
+    assert (plain.status, plain.json, plain.headers["content-type"]) == (
+        200,
+        {"message": "hi"},
+        "application/json",
+    )
     assert visit(url + "/text").body == b"hi"
     assert visit(url + "/nothing").status == 200
     for kind in ("wrong", "nested"):

@@ -26,7 +26,9 @@ def test_the_most_specific_route_that_serves_the_method_wins(method, path, key, 
     assert (found.key, found.variables) == (key, variables)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/x"), ("GET", "/pets/"), ("POST", "/"), ("GET", "/a/")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/x"), ("GET", "/pets/"), ("POST", "/"), ("GET", "/a/")]
+)
 def test_what_no_route_matches_is_not_found_or_goes_to_the_default(method, path):
     assert Router({key: key for key in ROUTES}).find(method, path) is None
     assert Router({key: key for key in [*ROUTES, "$default"]}).find(method, path).key == "$default"

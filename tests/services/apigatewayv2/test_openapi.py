@@ -54,14 +54,31 @@ def test_a_document_replaces_what_was(api, echo):
 
 
 def test_security_schemes_become_authorizers(api, echo):
-    schemes = {"securitySchemes": {
-        "J": {"type": "oauth2", "x-amazon-apigateway-authorizer": {
-            "type": "jwt", "identitySource": "$request.header.Authorization",
-            "jwtConfiguration": {"issuer": "https://i", "audience": ["a"]}}},
-        "L": {"type": "apiKey", "name": "Unused", "in": "header", "x-amazon-apigateway-authorizer": {
-            "type": "request", "identitySource": ["$request.header.X"], "authorizerPayloadFormatVersion": "2.0",
-            "authorizerUri": f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{echo}/invocations",
-            "authorizerResultTtlInSeconds": 10, "enableSimpleResponses": True}}}}
+    schemes = {
+        "securitySchemes": {
+            "J": {
+                "type": "oauth2",
+                "x-amazon-apigateway-authorizer": {
+                    "type": "jwt",
+                    "identitySource": "$request.header.Authorization",
+                    "jwtConfiguration": {"issuer": "https://i", "audience": ["a"]},
+                },
+            },
+            "L": {
+                "type": "apiKey",
+                "name": "Unused",
+                "in": "header",
+                "x-amazon-apigateway-authorizer": {
+                    "type": "request",
+                    "identitySource": ["$request.header.X"],
+                    "authorizerPayloadFormatVersion": "2.0",
+                    "authorizerUri": f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{echo}/invocations",
+                    "authorizerResultTtlInSeconds": 10,
+                    "enableSimpleResponses": True,
+                },
+            },
+        }
+    }
     body = document(echo, components=schemes)
     body["paths"]["/any"]["x-amazon-apigateway-any-method"]["security"] = [{"L": []}]
     body["paths"]["/users/{id}"]["get"]["security"] = [{"J": ["read"]}]

@@ -41,7 +41,9 @@ def test_a_stage_without_auto_deploy_serves_what_was_deployed(api, echo):
     assert visit(url + "/fixed/anything").status == 404
     api.update_stage(ApiId=id, StageName="fixed", DeploymentId=first["DeploymentId"])
     assert visit(url + "/fixed/anything").status == 200
-    assert refusal(api.delete_deployment, ApiId=id, DeploymentId=first["DeploymentId"]) == "BadRequestException"
+    assert (
+        refusal(api.delete_deployment, ApiId=id, DeploymentId=first["DeploymentId"]) == "BadRequestException"
+    )
     assert refusal(api.create_deployment, ApiId=id, StageName="$default") == "BadRequestException"
     api.update_stage(ApiId=id, StageName="$default", AutoDeploy=False)
     api.update_route(ApiId=id, RouteId=route, RouteKey="GET /other")
@@ -101,7 +103,9 @@ def test_a_preflight_is_answered_by_the_api_itself(serve, echo):
 
 
 def test_cors_headers_are_the_apis_and_not_the_functions(serve, function, api):
-    own = function("def handler(e, c): return {'statusCode': 200, 'headers': {'Access-Control-Allow-Origin': 'x'}}")
+    own = function(
+        "def handler(e, c): return {'statusCode': 200, 'headers': {'Access-Control-Allow-Origin': 'x'}}"
+    )
     id, url = serve({"GET /": own}, cors=CORS)
     answer = visit(url + "/", headers={"Origin": "https://mine.example"})
     assert answer.headers["access-control-allow-origin"] == "https://mine.example"

@@ -139,7 +139,9 @@ def test_a_page_holds_at_most_a_megabyte(logs):
 
 def test_any_sequence_token_is_taken(logs):
     where = stream(logs, "sequence")
-    logs.put_log_events(**where, sequenceToken="whatever", logEvents=[{"timestamp": now_ms(), "message": "x"}])
+    logs.put_log_events(
+        **where, sequenceToken="whatever", logEvents=[{"timestamp": now_ms(), "message": "x"}]
+    )
     assert messages(logs.get_log_events(**where)) == ["x"]
 
 

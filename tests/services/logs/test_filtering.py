@@ -27,7 +27,9 @@ def fill(logs, group, **streams):
 
 def found(logs, group, size=None, **params):
     config = {"PageSize": size} if size else {}
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, PaginationConfig=config, **params)
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, PaginationConfig=config, **params
+    )
     return [event["message"] for page in pages for event in page["events"]]
 
 
@@ -71,7 +73,8 @@ def test_a_group_may_be_named_by_its_arn(logs):
 def test_a_pattern_is_tested_on_messages(logs):
     matches = logs.test_metric_filter(
         filterPattern='{ $.level = "ERROR" }',
-        logEventMessages=[json.dumps({"level": "ERROR"}), json.dumps({"level": "INFO"}), "no json"])["matches"]
+        logEventMessages=[json.dumps({"level": "ERROR"}), json.dumps({"level": "INFO"}), "no json"],
+    )["matches"]
     assert matches == [{"eventNumber": 1, "eventMessage": '{"level": "ERROR"}',
                         "extractedValues": {"$.level": "ERROR"}}]
 

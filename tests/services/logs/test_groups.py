@@ -34,7 +34,12 @@ def test_a_group_is_described_as_it_was_made(logs):
 def test_groups_are_listed_by_prefix_pattern_and_page(logs):
     for name in ("list/a", "list/b", "list/c", "list", "other-LIST"):
         logs.create_log_group(logGroupName=name)
-    assert names(logs.describe_log_groups(logGroupNamePrefix="list")) == ["list", "list/a", "list/b", "list/c"]
+    assert names(logs.describe_log_groups(logGroupNamePrefix="list")) == [
+        "list",
+        "list/a",
+        "list/b",
+        "list/c",
+    ]
     assert names(logs.describe_log_groups(logGroupNamePattern="r-list")) == ["other-LIST"]
     pages = logs.get_paginator("describe_log_groups").paginate(
         logGroupNamePrefix="list", PaginationConfig={"PageSize": 2})

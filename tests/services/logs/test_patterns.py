@@ -79,8 +79,20 @@ def test_fields_are_taken_out():
     assert found == {"$ip": "127.0.0.1", "$status": "404", "$size": "1534"}
 
 
-@pytest.mark.parametrize("pattern", [
-    "{ $.a = }", "{ $.a", "{ a = 1 }", "[a", "{ ($.a = 1 }", '"open', "%(x)%", "{ $.a = 1 } x", "[..., a, ...]"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{ $.a = }",
+        "{ $.a",
+        "{ a = 1 }",
+        "[a",
+        "{ ($.a = 1 }",
+        '"open',
+        "%(x)%",
+        "{ $.a = 1 } x",
+        "[..., a, ...]",
+    ],
+)
 def test_what_is_no_pattern_is_refused(pattern):
     with pytest.raises(InvalidParameterException):
         compile_pattern(pattern)

@@ -57,7 +57,9 @@ def test_a_new_value_leaves_the_previous_one_in_reach(sm):
 
 def test_a_pending_version_becomes_the_current_one(sm):
     old = sm.create_secret(Name="pending", SecretString="old")["VersionId"]
-    new = sm.put_secret_value(SecretId="pending", SecretString="new", VersionStages=["AWSPENDING"])["VersionId"]
+    new = sm.put_secret_value(SecretId="pending", SecretString="new", VersionStages=["AWSPENDING"])[
+        "VersionId"
+    ]
     assert (value(sm, "pending"), value(sm, "pending", VersionStage="AWSPENDING")) == ("old", "new")
     move = {"SecretId": "pending", "VersionStage": "AWSCURRENT", "MoveToVersionId": new}
     code, message = refusal(sm.update_secret_version_stage, **move)
@@ -78,7 +80,10 @@ def test_a_request_token_makes_one_version_only(sm):
     assert sm.create_secret(Name="token", SecretString="1", ClientRequestToken=token)["ARN"] == made["ARN"]
     assert refusal(sm.create_secret, Name="token", SecretString="1") == (
         "ResourceExistsException", "The operation failed because the secret token already exists.")
-    assert sm.put_secret_value(SecretId="token", SecretString="1", ClientRequestToken=token)["VersionId"] == token
+    assert (
+        sm.put_secret_value(SecretId="token", SecretString="1", ClientRequestToken=token)["VersionId"]
+        == token
+    )
     code, message = refusal(sm.put_secret_value, SecretId="token", SecretString="2", ClientRequestToken=token)
     assert code == "ResourceExistsException" and "already in use for a version" in message
 
@@ -122,9 +127,15 @@ def test_a_deleted_secret_can_be_restored_until_its_window_has_passed(fresh):
 def test_a_deletion_has_rules(sm):
     sm.create_secret(Name="doomed", SecretString="x")
     assert refusal(sm.delete_secret, SecretId="doomed", RecoveryWindowInDays=6) == (
-        "InvalidParameterException", "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
-    assert refusal(sm.delete_secret, SecretId="doomed", RecoveryWindowInDays=7, ForceDeleteWithoutRecovery=True)[
-        0] == "InvalidParameterException"
+        "InvalidParameterException",
+        "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).",
+    )
+    assert (
+        refusal(sm.delete_secret, SecretId="doomed", RecoveryWindowInDays=7, ForceDeleteWithoutRecovery=True)[
+            0
+        ]
+        == "InvalidParameterException"
+    )
     sm.delete_secret(SecretId="doomed", ForceDeleteWithoutRecovery=True)
     assert refusal(sm.describe_secret, SecretId="doomed")[0] == "ResourceNotFoundException"
 
@@ -148,7 +159,9 @@ def test_lists_are_filtered_sorted_and_paged(sm):
     assert [len(page["SecretList"]) for page in pages] == [2, 1]
     batch = sm.batch_get_secret_value(SecretIdList=["l/one", "l/none", "l/two"])
     assert [one["SecretString"] for one in batch["SecretValues"]] == ["0", "1"]
-    assert [(one["SecretId"], one["ErrorCode"]) for one in batch["Errors"]] == [("l/none", "ResourceNotFoundException")]
+    assert [(one["SecretId"], one["ErrorCode"]) for one in batch["Errors"]] == [
+        ("l/none", "ResourceNotFoundException")
+    ]
     assert len(sm.batch_get_secret_value(Filters=[{"Key": "name", "Values": ["l/"]}])["SecretValues"]) == 3
 
 
@@ -159,8 +172,9 @@ def test_tags_and_policies(sm):
     assert sm.describe_secret(SecretId="tagged")["Tags"] == [{"Key": "b", "Value": "2"}]
     policy = json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
-    assert refusal(sm.put_resource_policy, SecretId="tagged", ResourcePolicy=policy, BlockPublicPolicy=True)[0] == (
-        "PublicPolicyException")
+    assert refusal(sm.put_resource_policy, SecretId="tagged", ResourcePolicy=policy, BlockPublicPolicy=True)[
+        0
+    ] == ("PublicPolicyException")
     assert refusal(sm.put_resource_policy, SecretId="tagged", ResourcePolicy="{}")[0] == (
         "MalformedPolicyDocumentException")
     assert sm.validate_resource_policy(ResourcePolicy=policy)["PolicyValidationPassed"] is False

@@ -38,7 +38,8 @@ def test_overwriting_makes_a_version_and_must_be_asked_for(ssm):
     put(ssm, "versions", "1", Description="first")
     assert refusal(ssm.put_parameter, Name="versions", Value="2", Type="String") == (
         "ParameterAlreadyExists",
-        "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
+        "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+    )
     assert ssm.put_parameter(Name="versions", Value="2", Overwrite=True)["Version"] == 2
     assert ssm.get_parameter(Name="versions")["Parameter"]["Value"] == "2"
     old = ssm.get_parameter(Name="versions:1")["Parameter"]
@@ -54,12 +55,17 @@ def test_overwriting_makes_a_version_and_must_be_asked_for(ssm):
 def test_labels_choose_versions_and_move(ssm):
     put(ssm, "/labels/a", "1")
     put(ssm, "/labels/a", "2", Overwrite=True)
-    answer = ssm.label_parameter_version(Name="/labels/a", ParameterVersion=1, Labels=["live", "1bad", "awsx"])
+    answer = ssm.label_parameter_version(
+        Name="/labels/a", ParameterVersion=1, Labels=["live", "1bad", "awsx"]
+    )
     assert (answer["InvalidLabels"], answer["ParameterVersion"]) == (["1bad", "awsx"], 1)
     assert ssm.get_parameter(Name="/labels/a:live")["Parameter"]["Value"] == "1"
     ssm.label_parameter_version(Name="/labels/a", Labels=["live"])
     assert ssm.get_parameter(Name="/labels/a:live")["Parameter"]["Value"] == "2"
-    assert [one["Labels"] for one in ssm.get_parameter_history(Name="/labels/a")["Parameters"]] == [[], ["live"]]
+    assert [one["Labels"] for one in ssm.get_parameter_history(Name="/labels/a")["Parameters"]] == [
+        [],
+        ["live"],
+    ]
     removed = ssm.unlabel_parameter_version(Name="/labels/a", ParameterVersion=2, Labels=["live", "x"])
     assert (removed["RemovedLabels"], removed["InvalidLabels"]) == (["live"], ["x"])
     assert refusal(ssm.get_parameter, Name="/labels/a:live")[0] == "ParameterVersionNotFound"
@@ -76,8 +82,9 @@ def test_a_secure_string_is_shown_only_with_decryption(ssm):
     assert ssm.get_parameter(Name="/secret/a", WithDecryption=True)["Parameter"]["Value"] == "hush"
     assert ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": ["/secret/a"]}])[
         "Parameters"][0]["KeyId"] == "alias/aws/ssm"
-    assert refusal(ssm.put_parameter, Name="/secret/b", Value="x", Type="SecureString", KeyId="alias/mine")[0] == (
-        "InvalidKeyId")
+    assert refusal(ssm.put_parameter, Name="/secret/b", Value="x", Type="SecureString", KeyId="alias/mine")[
+        0
+    ] == ("InvalidKeyId")
 
 
 def test_paths_are_one_level_deep_or_all_the_way_down(ssm):
@@ -119,10 +126,15 @@ def test_names_have_rules(ssm, name, code):
 def test_values_have_rules(ssm):
     assert refusal(ssm.put_parameter, Name="no-type", Value="x") == (
         "ValidationException", "A parameter type is required when you create a parameter.")
-    assert refusal(ssm.put_parameter, Name="pattern", Value="abc", Type="String", AllowedPattern="^\\d+$") == (
+    assert refusal(
+        ssm.put_parameter, Name="pattern", Value="abc", Type="String", AllowedPattern="^\\d+$"
+    ) == (
         "ParameterPatternMismatchException",
-        "Parameter value, cannot be validated against allowedPattern: ^\\d+$")
-    assert refusal(ssm.put_parameter, Name="large", Value="x" * 4097, Type="String")[0] == "ValidationException"
+        "Parameter value, cannot be validated against allowedPattern: ^\\d+$",
+    )
+    assert (
+        refusal(ssm.put_parameter, Name="large", Value="x" * 4097, Type="String")[0] == "ValidationException"
+    )
     assert put(ssm, "large", "x" * 4097, Tier="Intelligent-Tiering")["Tier"] == "Advanced"
     assert refusal(ssm.put_parameter, Name="larger", Value="x" * 8193, Type="String", Tier="Advanced")[0] == (
         "ValidationException")
@@ -148,8 +160,11 @@ def test_lists_are_filtered(ssm):
     put(ssm, "/f/b/c", "x", "SecureString")
 
     def listed(*filters):
-        return names(ssm.describe_parameters(ParameterFilters=[{"Key": "Path", "Option": "Recursive", "Values": ["/f"]},
-                                                               *filters]))
+        return names(
+            ssm.describe_parameters(
+                ParameterFilters=[{"Key": "Path", "Option": "Recursive", "Values": ["/f"]}, *filters]
+            )
+        )
 
     assert listed() == ["/f/a", "/f/b/c"]
     assert listed({"Key": "Type", "Values": ["SecureString"]}) == ["/f/b/c"]
@@ -166,13 +181,22 @@ def test_tags(ssm):
     ssm.add_tags_to_resource(**where, Tags=[{"Key": "b", "Value": "2"}])
     ssm.remove_tags_from_resource(**where, TagKeys=["a"])
     assert ssm.list_tags_for_resource(**where)["TagList"] == [{"Key": "b", "Value": "2"}]
-    assert refusal(ssm.put_parameter, Name="tagged", Value="x", Overwrite=True, Tags=[{"Key": "a", "Value": "1"}])[
-        0] == "ValidationException"
-    assert refusal(ssm.list_tags_for_resource, ResourceType="Parameter", ResourceId="nope")[0] == "InvalidResourceId"
+    assert (
+        refusal(
+            ssm.put_parameter, Name="tagged", Value="x", Overwrite=True, Tags=[{"Key": "a", "Value": "1"}]
+        )[0]
+        == "ValidationException"
+    )
+    assert (
+        refusal(ssm.list_tags_for_resource, ResourceType="Parameter", ResourceId="nope")[0]
+        == "InvalidResourceId"
+    )
 
 
 def test_policies_are_refused_by_name(ssm):
-    code, message = refusal(ssm.put_parameter, Name="p", Value="x", Type="String", Tier="Advanced", Policies="[]")
+    code, message = refusal(
+        ssm.put_parameter, Name="p", Value="x", Type="String", Tier="Advanced", Policies="[]"
+    )
     assert code == "NotHonoured" and "Policies" in message
 
 

@@ -207,7 +207,8 @@ def test_a_service_takes_a_role_without_a_network_hop(cloudlet):
     with pytest.raises(AwsError,
                        match=r"User: s3.amazonaws.com is not authorized to perform: sts:AssumeRole"):
         within(cloudlet, service_principal("s3", "000000000000"), "AssumeRole", **ask)
-    assert cloudlet.client("iam").get_role(RoleName="function")["Role"]["RoleLastUsed"]["Region"] == "us-east-1"
+    made = cloudlet.client("iam").get_role(RoleName="function")["Role"]
+    assert made["RoleLastUsed"]["Region"] == "us-east-1"
 
 
 def test_a_session_policy_must_be_one(cloudlet):

@@ -53,7 +53,9 @@ class Api(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         """Make the API."""
         tags: dict[str, str] = this.tags | (self.tags or {})
         if self.body is None:
-            members: Members = {"Name": this.stack_name} | self._members() | {"ProtocolType": self.protocol_type}
+            members: Members = (
+                {"Name": this.stack_name} | self._members() | {"ProtocolType": self.protocol_type}
+            )
             made = await call.invoke(_NAME, "CreateApi", **members, Tags=tags)
             return _physical(made)
         made = await call.invoke(_NAME, "ImportApi", Body=json.dumps(self.body))

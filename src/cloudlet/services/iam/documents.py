@@ -62,7 +62,7 @@ def _checked(text: str, kind: grammar.Kind) -> str:
 
 
 def _fault(resource: str) -> str:
-    """What IAM knows of ARNs of its own and of buckets: they have no region, and its own begin with a kind."""
+    """What IAM knows of its own ARNs and of buckets: no region, and its own begin with a kind."""
     parts = resource.split(":", 5)
     if len(parts) < 6 or parts[2] not in ("iam", "s3"):
         return ""

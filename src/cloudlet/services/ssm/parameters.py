@@ -48,8 +48,10 @@ def put_parameter(call: Call, name: str, value: str, type: str | None = None, de
         raise ValidationException(f"cloudlet has parameters of the data type text only, not {data_type}")
     parameter = parameters.get(call, name)
     if parameter and not overwrite:
-        raise ParameterAlreadyExists("The parameter already exists. To overwrite this value, set the overwrite "
-                                     "option in the request to true.")
+        raise ParameterAlreadyExists(
+            "The parameter already exists. To overwrite this value, set the overwrite "
+            "option in the request to true."
+        )
     before = version_of(call, parameter) if parameter else None
     type = type or (before.type if before else None)
     if type is None:
