@@ -71,6 +71,8 @@ def main():
     once = (chosen := options.parse_args()).once
     console.print("[bold]cloudlet[/] · a shop on a serverless cloud, in one process")
     state = ["--ephemeral"] if once else []
+    # it is written for python3.11 and nodejs20.x; where a neighbour is installed, that stands in and says so
+    state += ["--nearest-runtime", *([] if shutil.which("node") else ["--parameter", "Shipping=no"])]
     process = subprocess.Popen([*CLOUDLET, "up", str(HERE), "--json", "--port", chosen.port, *state],
                                stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -120,6 +122,8 @@ def opened(events):
         elif event["event"] == "deployed":
             fact(f"stack [bold]{event['stack']}[/]: {len(event['resources'])} resources",
                  ms(event["seconds"]))
+            for notice in event["notices"]:
+                fact(f"[yellow]{notice}[/]")
             fact(f"the shop is at [bold]{event['outputs']['Url']}[/]")
             return Shop(ready, event["outputs"])
     console.print("  [red]The cloudlet ended before the shop was deployed.[/]")

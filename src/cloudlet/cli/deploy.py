@@ -12,16 +12,18 @@ from .reports import report
 
 @click.command("deploy")
 @click.argument("path", default=".", type=click.Path(exists=True, path_type=Path))
+@click.option("--parameter", multiple=True, metavar="KEY=VALUE", help="A parameter of the template.")
 @endpoint_option
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
-def command(path: Path, endpoint: str | None, as_json: bool) -> None:
+def command(path: Path, parameter: tuple[str, ...], endpoint: str | None, as_json: bool) -> None:
     """Deploy the application in PATH (a folder, or a template) to the running cloudlet.
 
     The code runs from where it is; nothing is uploaded. Exits with 1 if the deployment failed.
     """
     telling, last = report(as_json), ""
+    wish = {"path": str(path.resolve()), "parameters": paper.pairs(parameter)}
     try:
-        for event in find(endpoint).lines("deploy", {"path": str(path.resolve())}):
+        for event in find(endpoint).lines("deploy", wish):
             telling.tell(event)
             last = event["event"]
     except Refusal as refusal:

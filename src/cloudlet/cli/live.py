@@ -6,7 +6,7 @@ cloudlet takes to start.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,13 +24,14 @@ class _Wish(msgspec.Struct):
     """What `cloudlet deploy` asks for."""
 
     path: str
+    parameters: dict[str, str] = {}
 
 
 class Live:
     """Keeps the stacks of a cloudlet what the templates say."""
 
-    def __init__(self, cloudlet: Cloudlet, report: Report) -> None:
-        self._cloudlet, self._report = cloudlet, report
+    def __init__(self, cloudlet: Cloudlet, report: Report, parameters: Mapping[str, str]) -> None:
+        self._cloudlet, self._report, self._parameters = cloudlet, report, parameters
         account, self._region = account_and_region()
         self._principal = root(account)
         self._latest: Outcome | None = None
@@ -39,7 +40,7 @@ class Live:
     async def run(self, path: Path, stop: asyncio.Event) -> None:
         """Deploy what is in ``path`` and watch it until somebody says stop."""
         try:
-            application = find(path)
+            application = _found(path, self._parameters)
         except DeployError as error:
             self._report.tell({"event": "failed", "message": str(error)})
             await stop.wait()
@@ -56,7 +57,7 @@ class Live:
         """``POST /_cloudlet/deploy``: deploy a folder of this machine, telling what happens line by line."""
         try:
             wish = msgspec.json.decode(await request.read(1 << 16) or b"", type=_Wish)
-            application = find(Path(wish.path))
+            application = _found(Path(wish.path), wish.parameters)
         except (msgspec.DecodeError, DeployError) as error:
             return _refusal(str(error))
         if application is None:
@@ -80,7 +81,7 @@ class Live:
     async def _again(self, path: Path) -> None:
         """The template was saved; so may samconfig.toml have been."""
         try:
-            application = find(path)
+            application = _found(path, self._parameters)
         except DeployError as error:
             self._report.tell({"event": "failed", "message": str(error), "watching": True})
             return
@@ -122,9 +123,24 @@ class Live:
             "event": "deployed", "stack": outcome.stack_name, "status": outcome.status,
             "action": outcome.action, "seconds": round(time.perf_counter() - began, 3),
             "outputs": outcome.outputs, "urls": await self._urls(outcome),
+            "notices": [notice async for notice in self._stand_ins(outcome)],
             "resources": [{"logicalId": one.logical_id, "type": one.type, "physicalId": one.physical_id}
                           for one in outcome.resources]})
         return outcome
+
+    async def _stand_ins(self, outcome: Outcome) -> AsyncIterator[str]:
+        """Which functions run on another runtime than theirs (--nearest-runtime): it must not go unseen."""
+        runtimes = self._cloudlet.pool.runtimes
+        for one in outcome.resources:
+            if one.type != "AWS::Lambda::Function" or not self._cloudlet.options.nearest_runtime:
+                continue
+            told = await self._cloudlet.kernel.invoke(
+                self._principal, "lambda", "GetFunctionConfiguration", {"FunctionName": one.physical_id},
+                region=self._region)
+            asked = told.get("Runtime", "")
+            serving = runtimes.serving(asked) if asked else ""
+            if serving != asked:
+                yield f"{one.logical_id} asks for {asked}, which is not installed, and runs on {serving}"
 
     async def _urls(self, outcome: Outcome) -> dict[str, str]:
         """Where the application's visitors go, by logical id."""
@@ -141,6 +157,14 @@ class Live:
                     continue  # the stack is deployed all the same
                 found[one.logical_id] = str(told[answer])
         return found
+
+
+def _found(path: Path, parameters: Mapping[str, str]) -> Application | None:
+    """The application in ``path``, with parameters that win over what samconfig.toml says."""
+    application = find(path)
+    if application is None or not parameters:
+        return application
+    return msgspec.structs.replace(application, parameters={**application.parameters, **parameters})
 
 
 class _Queue:

@@ -29,6 +29,11 @@ def bad(text: str) -> str:
     return click.style(text, fg="red")
 
 
+def warning(text: str) -> str:
+    """Text that one should not overlook."""
+    return click.style(text, fg="yellow")
+
+
 def faint(text: str) -> str:
     """Text that one need not read."""
     return click.style(text, dim=True)
@@ -72,6 +77,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, heading: boo
 def on_terminal() -> bool:
     """Whether a person watches."""
     return sys.stdout.isatty()
+
+
+def pairs(given: Iterable[str]) -> dict[str, str]:
+    """``KEY=VALUE`` options as a mapping."""
+    found = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{one!r} is not KEY=VALUE.")
+        found[key] = value
+    return found
 
 
 def fail(happened: str, advice: str = "") -> click.ClickException:

@@ -118,6 +118,8 @@ class Paper:
             paper.table(("", ""), created(event["resources"]), heading=False)
         if event["action"] != "none" or event["stack"] not in self._shown:
             _addresses(event)
+        for notice in event["notices"]:
+            paper.say(f"  {paper.warning(notice)}")
         self._shown.add(event["stack"])
 
     def _failed(self, event: Event) -> None:

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import uvloop
@@ -42,9 +42,12 @@ from .reports import Aside, Report, report
 @click.option("--durability", default="process", show_default=True, type=click.Choice(["process", "power"]),
               help="What an acknowledged write survives: the end of the process, or of the power.")
 @click.option("--postgres", default="", metavar="DSN", help="Keep state in this PostgreSQL.")
+@click.option("--parameter", multiple=True, metavar="KEY=VALUE", help="A parameter of the template.")
+@click.option("--nearest-runtime", is_flag=True,
+              help="Let an installed interpreter stand in for one that is not.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
 def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool, durability: Durability,
-            postgres: str, as_json: bool) -> None:
+            postgres: str, parameter: tuple[str, ...], nearest_runtime: bool, as_json: bool) -> None:
     """Start a cloudlet, deploy the application in PATH and watch it.
 
     A saved handler is live on the next request; a saved template is a stack update. Ctrl-C ends it.
@@ -52,11 +55,13 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
     if ephemeral and data:
         raise click.UsageError("--ephemeral keeps nothing, so there is no place for --data.")
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
-    options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres)
+    options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres,
+                      nearest_runtime=nearest_runtime)
+    application = Wish(path.resolve(), paper.pairs(parameter))
     _write_log()
     aside = Aside(report(as_json))
     try:
-        uvloop.run(_run(path.resolve(), options, aside))
+        uvloop.run(_run(application, options, aside))
     except StoreError as error:
         raise paper.fail(str(error)) from None
     except OSError as error:
@@ -67,7 +72,14 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
         aside.close()
 
 
-async def _run(path: Path, options: Options, report: Report) -> None:
+class Wish(NamedTuple):
+    """What to deploy."""
+
+    path: Path
+    parameters: dict[str, str]
+
+
+async def _run(wish: Wish, options: Options, report: Report) -> None:
     stop = _stop_signal()
     async with running(options) as cloudlet:
         report.tell({"event": "ready", "endpoint": cloudlet.kernel.use(Place).endpoint,
@@ -75,7 +87,7 @@ async def _run(path: Path, options: Options, report: Report) -> None:
                      "startedMs": round(_since_start_ms())})
         note = _leave_note(cloudlet)
         try:
-            await _serve(path, cloudlet, report, stop)
+            await _serve(wish, cloudlet, report, stop)
         finally:
             if note:
                 note.unlink(missing_ok=True)
@@ -83,11 +95,11 @@ async def _run(path: Path, options: Options, report: Report) -> None:
     report.tell({"event": "stopped"})
 
 
-async def _serve(path: Path, cloudlet: Cloudlet, report: Report, stop: asyncio.Event) -> None:
-    """Deploy and watch what is in ``path`` until somebody says stop."""
+async def _serve(wish: Wish, cloudlet: Cloudlet, report: Report, stop: asyncio.Event) -> None:
+    """Deploy and watch what is wished for until somebody says stop."""
     async def bring() -> Any:
         module = await asyncio.to_thread(import_module, "cloudlet.cli.live")
-        return module.Live(cloudlet, report)
+        return module.Live(cloudlet, report, wish.parameters)
 
     async def answer(request: Request) -> Response:
         response: Response = await (await asyncio.shield(coming)).answer(request)
@@ -97,7 +109,7 @@ async def _serve(path: Path, cloudlet: Cloudlet, report: Report, stop: asyncio.E
     cloudlet.control.more["POST", "deploy"] = answer  # from the first moment: who is early waits
     live = await coming
     cloudlet.kernel.guards.append(_tail(report))
-    work = asyncio.create_task(live.run(path, stop))
+    work = asyncio.create_task(live.run(wish.path, stop))
     await asyncio.wait((work, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
         work.cancel()  # a deployment that is under way goes on when the cloudlet starts again

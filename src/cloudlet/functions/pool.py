@@ -6,6 +6,7 @@ for long, or when something happened to it; nothing waits for that but the proce
 
 import asyncio
 import logging
+import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ Credentials = Callable[[Spec], Awaitable[dict[str, str]]]
 Sink = Callable[[Spec, str, Lines], None]
 IDLE_S = 600.0  # a worker without work is ended after this
 _PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
+_PATIENCE_S = 5.0  # for workers to end when the pool does
 _BLANK_MB = 512  # until its function says otherwise
 CREDENTIALS_S = 6 * 3600.0  # a worker is replaced after this: its credentials last twice as long
 
@@ -42,6 +44,8 @@ class Pool:
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._born: dict[str, float] = {}
         self._blanks: dict[str, asyncio.Task[Worker]] = {}  # by runtime, for the next function that needs one
+        # more cold starts at once than processors can work on would all miss their time limit
+        self._starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
         self._sweeper: asyncio.TimerHandle | None = None
         self.running: Counter[str] = Counter()  # invocations, by whatever those who count call them
         self.endpoint = ""
@@ -49,7 +53,10 @@ class Pool:
 
     async def run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
         """Run one event in a warm worker, or in one started now."""
-        worker = self._pick(spec) or await self._start(spec, credentials)
+        worker = self._pick(spec)
+        if worker is None:
+            async with self._starting:
+                worker = self._pick(spec) or await self._start(spec, credentials)
         deadline_ms = int(time.time() * 1000) + spec.timeout_ms
         outcome = await worker.run(invocation, deadline_ms)
         if worker.usable:
@@ -90,11 +97,13 @@ class Pool:
         for blank in self._blanks.values():
             blank.cancel()
         await asyncio.gather(*self._blanks.values(), return_exceptions=True)
+        workers = list(self._workers.values())
+        for worker in workers:
+            worker.kill()
+        if workers:
+            await asyncio.wait([asyncio.ensure_future(worker.gone()) for worker in workers], timeout=_PATIENCE_S)
         for zygote in self._zygotes.values():
             await zygote.stop()
-        for worker in list(self._workers.values()):
-            worker.ended(-9)
-        self._workers.clear()
         self._groups.close()
 
     def _pick(self, spec: Spec) -> Worker | None:
@@ -165,20 +174,23 @@ class Pool:
         return self.runtimes.interpreter(runtime if runtime.startswith("python") else OWN)
 
     def _ended(self, id: str, status: int) -> None:
+        worker = self._forget(id)
+        if worker:
+            worker.ended(status)
+
+    def _forget(self, id: str) -> Worker | None:
         worker = self._workers.pop(id, None)
         self._born.pop(id, None)
-        if worker:
-            idle = self._idle.get(worker.spec.key, [])
-            if worker in idle:
-                idle.remove(worker)
-            worker.ended(status)
+        if worker and worker in self._idle.get(worker.spec.key, ()):
+            self._idle[worker.spec.key].remove(worker)
+        return worker
 
     def _lost(self, zygote: Zygote) -> None:
         """A zygote has died, and all its workers with it."""
         self._zygotes = {path: one for path, one in self._zygotes.items() if one is not zygote}
-        for id, worker in list(self._workers.items()):
-            if worker._zygote is zygote:
-                self._ended(id, -9)
+        for worker in [one for one in self._workers.values() if one.zygote is zygote]:
+            self._forget(worker.id)
+            worker.abandon()
 
     def _between(self, worker: Worker, lines: Lines) -> None:
         """A worker wrote something while it had no event."""

@@ -35,7 +35,7 @@ class Worker(asyncio.Protocol):
         self.id, self.spec, self.stream, self.stamp = id, spec, stream, 0
         self.idle_since = time.monotonic()
         self.retired = False
-        self._zygote, self._group, self._on_log, self._now_ms = zygote, group, on_log, now_ms
+        self.zygote, self._group, self._on_log, self._now_ms = zygote, group, on_log, now_ms
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._waiting: asyncio.Future[tuple[str, bytes]] | None = None
@@ -67,7 +67,7 @@ class Worker(asyncio.Protocol):
         self._group.limit(spec.memory_mb, spec.tmp_mb)
         self._group.watch(lambda: self.kill("memory"))
         folders = {key: order[key] for key in ("task", "layers", "dependencies", "tmp_mb")}
-        await self._zygote.furnish({**folders, "id": self.id})
+        await self.zygote.furnish({**folders, "id": self.id})
         self._waiting = asyncio.get_running_loop().create_future()
         if self._transport is not None:
             body = json.dumps(order["environment"]).encode()
@@ -84,7 +84,7 @@ class Worker(asyncio.Protocol):
             await loop.create_connection(lambda: self, sock=ours)
             loop.add_reader(self._log_end, self._read_log)
             self._waiting = loop.create_future()
-            await self._zygote.fork({**order, "id": self.id, "cgroups": self._group.paths}, theirs, log_write)
+            await self.zygote.fork({**order, "id": self.id, "cgroups": self._group.paths}, theirs, log_write)
         finally:
             theirs.close()
             os.close(log_write)
@@ -130,17 +130,21 @@ class Worker(asyncio.Protocol):
         """End the process, and all it has started."""
         if self._status is None and not self._killed_for:
             self._killed_for = why
-            self._zygote.kill(self.id)
+            self.zygote.kill(self.id)
 
     def ended(self, status: int) -> None:
-        """The process has ended."""
+        """The process has ended; what it said last may still be on its way."""
         self._status = status
-        self._read_log()
-        self._flush_partial()
-        if self._waiting and not self._waiting.done():
-            self._waiting.set_result(("X", b""))
         self._killed_for = self._killed_for or ("memory" if self._group.killed() else "")
-        self._close()
+        self._finish()
+
+    def abandon(self) -> None:
+        """Nobody will tell how the process ends: count it as killed."""
+        self._status = -9
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self._finish()
 
     async def gone(self) -> None:
         """Until the process has ended."""
@@ -170,7 +174,8 @@ class Worker(asyncio.Protocol):
                 self._waiting.set_result((chr(kind), body))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None  # how the process ended is told by the zygote
+        self._transport = None
+        self._finish()
 
     # -- ours
 
@@ -268,13 +273,18 @@ class Worker(asyncio.Protocol):
         else:
             self._lines.append((self._now_ms(), line))
 
-    def _close(self) -> None:
+    def _finish(self) -> None:
+        """Once the process has ended and all it said is read: tell whoever waits, and clean up."""
+        if self._status is None or self._transport is not None:
+            return
+        self._read_log()
+        self._flush_partial()
+        if self._waiting and not self._waiting.done():
+            self._waiting.set_result(("X", b""))
         if self._log_end >= 0:
             asyncio.get_running_loop().remove_reader(self._log_end)
             os.close(self._log_end)
             self._log_end = -1
-        if self._transport:
-            self._transport.close()
         self._group.close()
         self._gone.set()
 

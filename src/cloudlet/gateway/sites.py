@@ -47,6 +47,10 @@ class Sites:
     async def _answer(self, found: tuple[str, Callable[..., Awaitable[Response]]], name: str,
                       request: Request) -> Response:
         service, site = found
-        trace = Trace.parse(request.headers.get("x-amzn-trace-id", ""))
-        call = self._kernel.conversation(ANONYMOUS, service, trace=trace)
-        return await site(call, name, request)
+        tracer = self._kernel.tracer
+        trace = Trace.parse(request.headers.get("x-amzn-trace-id", "")) or tracer.begin(self._kernel.clock.now_ms())
+        span = tracer.span(trace, f"{request.method} {request.path}", "", "")
+        call = self._kernel.conversation(ANONYMOUS, service, trace=Trace(span.trace, span.id, trace.sampled))
+        response = await site(call, name, request)
+        tracer.end(span, str(response.status) if response.status >= 500 else "")
+        return response

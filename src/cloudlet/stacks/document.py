@@ -72,6 +72,13 @@ class Document(msgspec.Struct):
 
 def load(text: str) -> Document:
     """Read a template in JSON or YAML; a :class:`ValidationError` says where it is not well-formed."""
+    try:
+        return _load(text)
+    except RecursionError:
+        raise ValidationError("Template format error: the template is nested too deeply, or in itself.") from None
+
+
+def _load(text: str) -> Document:
     if text.lstrip()[:1] == "{":
         try:
             return _whole(Document(json.loads(text), text=text))

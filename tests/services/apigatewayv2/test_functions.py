@@ -83,7 +83,8 @@ def test_an_answer_may_say_everything_or_nothing(serve, function):
     answer = function("""
 def handler(event, context):
     return {
-        "full": {"statusCode": 201, "headers": {"X-A": "b", "n": 1}, "cookies": ["a=1; Secure", "b=2"], "body": "hi"},
+        "full": {"statusCode": 201, "headers": {"X-A": "b", "n": 1}, "cookies": ["a=1; Secure", "b=2"],
+                 "body": "hi"},
         "binary": {"statusCode": "200", "headers": {"Content-Type": "image/png"}, "isBase64Encoded": True,
                    "body": "AP8="},
         "object": {"message": "hi"}, "text": "hi", "nothing": None,

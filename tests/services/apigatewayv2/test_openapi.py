@@ -72,7 +72,7 @@ def test_security_schemes_become_authorizers(api, echo):
                     "type": "request",
                     "identitySource": ["$request.header.X"],
                     "authorizerPayloadFormatVersion": "2.0",
-                    "authorizerUri": f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{echo}/invocations",
+                    "authorizerUri": echo,
                     "authorizerResultTtlInSeconds": 10,
                     "enableSimpleResponses": True,
                 },

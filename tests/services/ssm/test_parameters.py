@@ -38,7 +38,8 @@ def test_overwriting_makes_a_version_and_must_be_asked_for(ssm):
     put(ssm, "versions", "1", Description="first")
     assert refusal(ssm.put_parameter, Name="versions", Value="2", Type="String") == (
         "ParameterAlreadyExists",
-        "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+        "The parameter already exists. To overwrite this value, set the overwrite option in the request "
+        "to true.",
     )
     assert ssm.put_parameter(Name="versions", Value="2", Overwrite=True)["Version"] == 2
     assert ssm.get_parameter(Name="versions")["Parameter"]["Value"] == "2"

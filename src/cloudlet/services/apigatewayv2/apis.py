@@ -1,4 +1,4 @@
-"""APIs: their life, their CORS and their tags. ``Target`` makes one with all it needs to be served at once."""
+"""APIs: their life, their CORS and their tags. With ``Target`` one is made whole, and served at once."""
 
 import re
 from typing import Any

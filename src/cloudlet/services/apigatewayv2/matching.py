@@ -5,8 +5,10 @@ before a greedy one, so the most specific path wins that serves the method at al
 path the one that names the method wins over ``ANY``. What nothing matches goes to ``$default``.
 
 >>> router = Router({"GET /pets/{id}": 1, "ANY /{proxy+}": 2, "$default": 3})
->>> router.find("GET", "/pets/7"), router.find("PUT", "/pets/7"), router.find("GET", "/")
-(('GET /pets/{id}', 1, {'id': '7'}), ('ANY /{proxy+}', 2, {'proxy': 'pets/7'}), ('$default', 3, {}))
+>>> router.find("GET", "/pets/7")
+Match(key='GET /pets/{id}', route=1, variables={'id': '7'})
+>>> router.find("PUT", "/pets/7").key, router.find("GET", "/").key
+('ANY /{proxy+}', '$default')
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """AWS's own managed policies, those that templates and people commonly attach.
 
 Each is its ARN's path and its permissions: the actions it allows on everything, or its statements.
-The facts are AWS's, from its reference of managed policies:
+Names and paths are AWS's. Documents are not copies of AWS's: long ones are cut to services one may meet
+here, and where it matters, compare with the reference:
 https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 """
 

@@ -13,6 +13,7 @@ from ...errors import AwsError
 from ...fabric.sources import Record, Source
 from ...functions import Outcome
 from ...kernel import Call, Conversation
+from ...telemetry import Trace
 from . import mappings
 from .errors import TooManyRequestsException
 from .records import Name
@@ -90,7 +91,7 @@ async def _handle(call: Conversation, reader: Source, source: str, name: Name, r
     """Give a batch to the function, and acknowledge what it has handled."""
     payload = json.dumps({"Records": [record.event for record in records]}).encode()
     once = call.elsewhere()
-    once.trace = call.kernel.tracer.begin(call.now_ms)
+    once.trace = _trace_of(records) or call.kernel.tracer.begin(call.now_ms)
     once.id = call.ids.uuid()
     try:
         outcome, _ = await run(once, name, payload)
@@ -113,6 +114,11 @@ async def _handle(call: Conversation, reader: Source, source: str, name: Name, r
             reader.failed(inner, source, failed)
 
     await call.transact(settle)
+
+
+def _trace_of(records: list[Record]) -> Trace | None:
+    """The trace that the first record brought along: the batch goes on with it."""
+    return Trace.parse(str(records[0].event.get("attributes", {}).get("AWSTraceHeader", "")))
 
 
 def _failed(outcome: Outcome, records: list[Record], partial: bool) -> list[Record]:

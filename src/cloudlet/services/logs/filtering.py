@@ -22,7 +22,7 @@ from .streams import need_stream, since, starting
 
 # Where a merge stands: time, time of ingestion, the stream's number, the event's number in it.
 Position = tuple[int, int, int, int]
-_AT_ONCE = 4_000  # events looked at in one transaction
+_AT_ONCE = 1_000  # events looked at in one transaction, so that others get their turn
 _EVER = 1 << 62
 
 

@@ -15,6 +15,7 @@ MAX_SCANNED = 100_000  # events one FilterLogEvents looks at before it hands out
 MAX_TAGS = 50
 MAX_LISTED = 50  # groups or streams of a page
 TAIL_SESSION_MS = 3 * 3_600_000
+TAIL_PULSE_MS = 1000  # between two updates when nothing happens
 TAIL_UPDATE = 500  # events in one update of a live tail; more are sampled
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
               3288, 3653)  # days

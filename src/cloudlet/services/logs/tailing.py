@@ -1,7 +1,8 @@
 """StartLiveTail and TestMetricFilter: patterns on what arrives, and on what is given.
 
 A tail follows the numbers of events, not their times, so an event that tells of an earlier moment is
-seen as well. It sleeps until the group's bell rings.
+seen as well. It sleeps until the group's bell rings, or a second has passed: as in AWS there is an update
+each second, be it an empty one, and so a client that has gone away is noticed.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -53,9 +54,13 @@ async def start_live_tail(call: Conversation, log_group_identifiers: list[str],
         yield _update([])
         while True:
             news = await call.until(lambda call: _news(call, groups, seen, wanted) or None,
-                                    *(bell(group.name) for group in groups), deadline_ms=deadline_ms)
+                                    *(bell(group.name) for group in groups),
+                                    deadline_ms=min(deadline_ms, call.now_ms + limits.TAIL_PULSE_MS))
             if news is None:
-                raise SessionTimeoutException
+                if call.now_ms >= deadline_ms:
+                    raise SessionTimeoutException
+                yield _update([])
+                continue
             for number, following, _ in news:
                 seen[number] = following
             events = [event for _, _, some in news for event in some if matcher(event["message"]) is not None]

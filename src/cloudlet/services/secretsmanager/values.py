@@ -83,7 +83,8 @@ def update_secret_version_stage(call: Call, secret_id: str, version_stage: str,
     if holder and move_to_version_id not in (None, holder) and remove_from_version_id is None:
         raise InvalidParameterException(
             f"The parameter RemoveFromVersionId can't be empty. Staging label {version_stage} is currently "
-            f"attached to version {holder}, so you must explicitly reference that version in RemoveFromVersionId."
+            f"attached to version {holder}, so you must explicitly reference that version in "
+            "RemoveFromVersionId."
         )
     if move_to_version_id is not None:
         _attach(secret, move_to_version_id, [version_stage])

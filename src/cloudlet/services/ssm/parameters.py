@@ -199,9 +199,10 @@ def _make_room(call: Call, parameter: Parameter, number: int) -> None:
     while parameter.oldest <= number - limits.MAX_VERSIONS:
         if parameter.oldest in parameter.labels.values():
             raise ParameterMaxVersionLimitExceeded(
-                f"You attempted to create a new version of {parameter.name} by calling the PutParameter API with "
-                f"the overwrite flag. Version {parameter.oldest}, the oldest version, can't be deleted because it "
-                "has a label associated with it. Move the label to another version of the parameter, and try again."
+                f"You attempted to create a new version of {parameter.name} by calling the PutParameter API "
+                f"with the overwrite flag. Version {parameter.oldest}, the oldest version, can't be deleted "
+                "because it has a label associated with it. Move the label to another version of the "
+                "parameter, and try again."
             )
         versions.delete(call, parameter.name, parameter.oldest)
         parameter.oldest += 1
