@@ -177,6 +177,8 @@ def test_what_we_write_botocore_reads_back(oracle, service, protocol):
         spec = ours.operation(name)
         if spec.output and any(m.shape.eventstream for m in spec.output.shape.members.values()):
             continue
+        if name in ours.dialect.unwrapped:  # botocore reads these in a handler of its own
+            continue
         for n in range(EXAMPLES if name not in UNREADABLE else 0):
             result = Generator(f"{service}.{name}.{n}").value(spec.output) if spec.output else {}
             try:

@@ -42,19 +42,15 @@ _timers = Agenda("timers", Timer, reach="global")
 _leases = Agenda("timers.leases", Timer, reach="global")  # async tasks that run, by when they count as lost
 
 
-def schedule(call: Call, task: Callable[..., Any], *, at_ms: int, id: str, **arguments: Any) -> None:
+def schedule(call: Call, task: Callable[..., Any] | str, *, at_ms: int, id: str, **arguments: Any) -> None:
     """Run ``task`` (of the calling service) at ``at_ms`` with ``arguments``; ``id`` names it for ``cancel``.
 
-    Arguments are what MessagePack can say: texts, numbers, bytes, lists, mappings.
+    The task may be given by its name. Arguments are what MessagePack can say: texts, numbers, bytes, lists,
+    mappings.
     """
-    timer = Timer(
-        "" if task.__name__ in TASKS else call.service,
-        task.__name__,
-        call.account,
-        call.region,
-        arguments,
-        call.trace.header(),
-    )
+    name = task if isinstance(task, str) else task.__name__
+    service = "" if name in TASKS else call.service
+    timer = Timer(service, name, call.account, call.region, arguments, call.trace.header())
     _timers.add(call, at_ms=at_ms, id=id, work=timer)
     call.tx.ring(BELL)
 

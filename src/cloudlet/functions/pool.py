@@ -101,7 +101,8 @@ class Pool:
         for worker in workers:
             worker.kill()
         if workers:
-            await asyncio.wait([asyncio.ensure_future(worker.gone()) for worker in workers], timeout=_PATIENCE_S)
+            ends = [asyncio.ensure_future(worker.gone()) for worker in workers]
+            await asyncio.wait(ends, timeout=_PATIENCE_S)
         for zygote in self._zygotes.values():
             await zygote.stop()
         self._groups.close()

@@ -46,7 +46,8 @@ class Control:
                 return await self._move(request)
             case "GET", "traces":
                 root = request.queries().get("trace", "")
-                return _json({"spans": [msgspec.to_builtins(span) for span in self._kernel.tracer.spans(root)]})
+                spans = self._kernel.tracer.spans(root)
+                return _json({"spans": [msgspec.to_builtins(span) for span in spans]})
         found = self.more.get((request.method, request.path.removeprefix("/_cloudlet/").rstrip("/")))
         if found:
             return await found(request)

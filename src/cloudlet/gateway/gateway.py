@@ -76,7 +76,8 @@ class Gateway:
                        if member.shape.eventstream}
             if streams:
                 plain = {name: value for name, value in result.items() if name not in streams}
-                response = eventstream.render(result, spec, model.protocols[0], wire.render(plain, spec, request_id))
+                head = wire.render(plain, spec, request_id)
+                response = eventstream.render(result, spec, model.protocols[0], head)
             else:
                 response = wire.render(result, spec, request_id)
         except AwsError as error:

@@ -15,7 +15,9 @@ from ..kernel import Services
 from ..wire import protocols
 from ..wire.http import Request
 
-_BUCKET_HOST = re.compile(r"(?P<bucket>.+)\.s3(?:[.-][a-z0-9-]+)*\.(?:localhost|amazonaws\.com|localhost\.[a-z.]+)")
+_BUCKET_HOST = re.compile(
+    r"(?P<bucket>.+)\.s3(?:[.-][a-z0-9-]+)*\.(?:localhost|amazonaws\.com|localhost\.[a-z.]+)"
+)
 _LAST = "s3"
 
 

@@ -47,8 +47,8 @@ class Sites:
     async def _answer(self, found: tuple[str, Callable[..., Awaitable[Response]]], name: str,
                       request: Request) -> Response:
         service, site = found
-        tracer = self._kernel.tracer
-        trace = Trace.parse(request.headers.get("x-amzn-trace-id", "")) or tracer.begin(self._kernel.clock.now_ms())
+        tracer, now_ms = self._kernel.tracer, self._kernel.clock.now_ms()
+        trace = Trace.parse(request.headers.get("x-amzn-trace-id", "")) or tracer.begin(now_ms)
         span = tracer.span(trace, f"{request.method} {request.path}", "", "")
         call = self._kernel.conversation(ANONYMOUS, service, trace=Trace(span.trace, span.id, trace.sampled))
         response = await site(call, name, request)

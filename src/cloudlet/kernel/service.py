@@ -95,7 +95,7 @@ class Service:
         self.sources: list[Any] = []
         self.sites: dict[str, Callable[..., Any]] = {}
         self.resources: dict[str, Any] = {}
-        self.origins: Callable[..., Any] | None = None  # set by ``origin``, see :mod:`cloudlet.gateway.browsers`
+        self.origins: Callable[..., Any] | None = None  # set by ``origin``
         self.form: Callable[..., Any] | None = None
         self.grants: Callable[..., Any] | None = None
         self._names = {xform_name(name): name for name in self.model.operation_names}
@@ -135,7 +135,7 @@ class Service:
         return register
 
     def origin(self, function: F) -> F:
-        """Let ``function`` say which pages of other origins may call (see :mod:`cloudlet.gateway.browsers`)."""
+        """Let ``function`` say which foreign pages may call (see :mod:`cloudlet.gateway.browsers`)."""
         self.origins = function
         return function
 

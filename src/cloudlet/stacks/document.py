@@ -75,7 +75,8 @@ def load(text: str) -> Document:
     try:
         return _load(text)
     except RecursionError:
-        raise ValidationError("Template format error: the template is nested too deeply, or in itself.") from None
+        reason = "the template is nested too deeply, or in itself."
+        raise ValidationError(f"Template format error: {reason}") from None
 
 
 def _load(text: str) -> Document:

@@ -83,6 +83,7 @@ def _read(value: Any, member: Member) -> Any:
 
 
 def write(value: Any, member: Member) -> Any:
+    """A Python value as the CBOR its shape describes."""
     shape = member.shape
     match shape.type:
         case "structure" if not shape.document:

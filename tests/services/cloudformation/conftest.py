@@ -9,14 +9,20 @@ import pytest
 _SPEC = importlib.util.spec_from_file_location("cloudformation_toys", Path(__file__).with_name("toys.py"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def toys():
-    """Toy resource types, and what was done to them."""
-    if "cloudformation_toys" not in sys.modules:
-        module = importlib.util.module_from_spec(_SPEC)
-        sys.modules["cloudformation_toys"] = module
-        _SPEC.loader.exec_module(module)
-    return sys.modules["cloudformation_toys"]
+    """Toy resource types, and what was done to them; they are taken away again."""
+    module = importlib.util.module_from_spec(_SPEC)
+    sys.modules["cloudformation_toys"] = module
+    before = dict(module_of_service().resources)
+    _SPEC.loader.exec_module(module)
+    yield module
+    module_of_service().resources = before
+
+
+def module_of_service():
+    """The service, which is imported late: it belongs to a running cloudlet."""
+    return importlib.import_module("cloudlet.services.cloudformation").service
 
 
 @pytest.fixture

@@ -99,8 +99,9 @@ def handler(event, context):
     def tried(path):
         try: open(path, "w"); return "written"
         except OSError as error: return error.strerror
-    return {"root": sorted(os.listdir("/")), "home": os.listdir("/root"), "processes": len([p for p in os.listdir("/proc") if p.isdigit()]),
-            "user": os.getuid(), "code": tried("/var/task/app.py"), "usr": tried("/usr/x"), "tmp": tried("/tmp/x")}
+    return {"root": sorted(os.listdir("/")), "home": os.listdir("/root"), "user": os.getuid(),
+            "processes": len([p for p in os.listdir("/proc") if p.isdigit()]),
+            "code": tried("/var/task/app.py"), "usr": tried("/usr/x"), "tmp": tried("/tmp/x")}
 """)
     seen, error = look()
     assert error is None

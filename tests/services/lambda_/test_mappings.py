@@ -24,9 +24,11 @@ def pair(cloudlet, deploy, request):
         made = function.client.create_event_source_mapping(
             EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}", FunctionName=function.name, **mapping
         )
-        receive = lambda: sqs.receive_message(QueueUrl=out, WaitTimeSeconds=10, MaxNumberOfMessages=1)[
-            "Messages"
-        ][0]["Body"]
+
+        def receive():
+            found = sqs.receive_message(QueueUrl=out, WaitTimeSeconds=10, MaxNumberOfMessages=1)
+            return found["Messages"][0]["Body"]
+
         return sqs, url, receive, made["UUID"], function.client
 
     return pair
@@ -36,7 +38,8 @@ COPY = """
 import boto3, json, os
 sqs = boto3.client("sqs")
 def handler(event, context):
-    sqs.send_message(QueueUrl=os.environ["OUT"], MessageBody=json.dumps([r["body"] for r in event["Records"]]))
+    body = json.dumps([r["body"] for r in event["Records"]])
+    sqs.send_message(QueueUrl=os.environ["OUT"], MessageBody=body)
 """
 
 
@@ -64,7 +67,8 @@ def test_a_record_has_the_documented_shape(pair):
 def test_partial_failures_come_back_alone(pair):
     source = (
         COPY
-        + """    return {"batchItemFailures": [{"itemIdentifier": r["messageId"]} for r in event["Records"] if r["body"] == "bad"]}
+        + """    bad = [r["messageId"] for r in event["Records"] if r["body"] == "bad"]
+    return {"batchItemFailures": [{"itemIdentifier": id} for id in bad]}
 """
     )
     sqs, url, receive, _, _ = pair(

@@ -35,7 +35,8 @@ def test_an_exception_becomes_awss_error(js):
 
 def test_an_uncaught_exception_ends_the_worker_and_nothing_else(js):
     boom = js(
-        "exports.handler = (event, context, callback) => event ? setTimeout(() => { throw new Error('boom'); }, 1) : callback(null, 'fine');"
+        "exports.handler = (event, context, callback) => event"
+        " ? setTimeout(() => { throw new Error('boom'); }, 1) : callback(null, 'fine');"
     )
     answer, error = boom(1)
     assert (answer["errorMessage"], error) == ("boom", "Unhandled")
@@ -54,6 +55,7 @@ def test_a_missing_module_and_a_missing_handler_are_named(js):
 
 def test_the_context_counts_down(js):
     answer, _ = js(
-        "exports.handler = async (e, c) => [c.functionName.length > 0, c.getRemainingTimeInMillis() <= 3000, c.awsRequestId.length];"
+        "exports.handler = async (e, c) =>"
+        " [c.functionName.length > 0, c.getRemainingTimeInMillis() <= 3000, c.awsRequestId.length];"
     )()
     assert answer == [True, True, 36]

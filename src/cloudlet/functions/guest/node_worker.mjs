@@ -1,5 +1,6 @@
 // A Node.js worker: load the handler, then answer one event after another.
-// Frames are as python_worker.py describes them; before the first event comes ``C``, the environment in JSON. Source of the contract with handlers:
+// Frames are as python_worker.py describes them; before the first event comes ``C``, the environment
+// in JSON. Source of the contract with handlers:
 // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html
 
 import { createRequire, Module } from 'node:module';
@@ -39,11 +40,13 @@ function say(text) {
 function patchConsole() {
   const entry = (level, args) => {
     const now = new Date().toISOString();
-    if (!json) return `${now}\t${requestId ?? 'undefined'}\t${level}\t${format(...args)}`.replaceAll('\n', '\r');
+    const line = `${now}\t${requestId ?? 'undefined'}\t${level}\t${format(...args)}`;
+    if (!json) return line.replaceAll('\n', '\r');
     const error = args.find((arg) => arg instanceof Error);
     const message = args.length === 1 && typeof args[0] === 'object' && !error ? args[0] : format(...args);
     return JSON.stringify({ timestamp: now, level, requestId, message,
-      ...(error && { errorType: error.name, errorMessage: error.message, stackTrace: (error.stack ?? '').split('\n') }) });
+      ...(error && { errorType: error.name, errorMessage: error.message,
+        stackTrace: (error.stack ?? '').split('\n') }) });
   };
   for (const [method, level] of Object.entries({ log: 'INFO', info: 'INFO', warn: 'WARN', error: 'ERROR',
     debug: 'DEBUG', trace: 'TRACE' })) {
@@ -57,7 +60,8 @@ function patchConsole() {
 class HandlerNotFound extends Error {}
 class ImportModuleError extends Error {}
 class UserCodeSyntaxError extends Error {}
-const RUNTIME_ERRORS = { HandlerNotFound: 'Runtime.HandlerNotFound', ImportModuleError: 'Runtime.ImportModuleError',
+const RUNTIME_ERRORS = { HandlerNotFound: 'Runtime.HandlerNotFound',
+  ImportModuleError: 'Runtime.ImportModuleError',
   UserCodeSyntaxError: 'Runtime.UserCodeSyntaxError' };
 
 // The function that "folder/module.export" names.
@@ -69,9 +73,11 @@ async function load(name) {
   if (dot <= slash) throw new HandlerNotFound(`Bad handler ${name}`);
   const base = join(root, name.slice(0, first));
   const path = name.slice(first + 1).split('.');
-  const file = ['', '.js', '.mjs', '.cjs'].map((suffix) => base + suffix).find((candidate) => existsSync(candidate));
+  const file = ['', '.js', '.mjs', '.cjs'].map((suffix) => base + suffix).find((path) => existsSync(path));
   if (!file) {
-    throw new ImportModuleError(`Error: Cannot find module '${name.slice(0, first)}'\nRequire stack:\n- /var/runtime/index.mjs`);
+    const missing = name.slice(0, first);
+    throw new ImportModuleError(
+      `Error: Cannot find module '${missing}'\nRequire stack:\n- /var/runtime/index.mjs`);
   }
   let module;
   try {
@@ -79,7 +85,9 @@ async function load(name) {
       ? createRequire(join(root, 'index.js'))(file) : await import(pathToFileURL(file).href);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(`${error.name}: ${error.message}`);
-    if (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND') throw new ImportModuleError(`Error: ${error.message}`);
+    if (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND') {
+      throw new ImportModuleError(`Error: ${error.message}`);
+    }
     throw error;
   }
   const walk = (start) => path.reduce((found, step) => found?.[step], start);
@@ -134,7 +142,8 @@ function contextOf(head, finish) {
     awsRequestId: head.request_id, invokedFunctionArn: head.arn, functionName: env.AWS_LAMBDA_FUNCTION_NAME,
     functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION, memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME, logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
-    clientContext: head.client_context ?? undefined, identity: undefined, callbackWaitsForEmptyEventLoop: true,
+    clientContext: head.client_context ?? undefined, identity: undefined,
+    callbackWaitsForEmptyEventLoop: true,
     getRemainingTimeInMillis: () => Math.max(head.deadline_ms - Date.now(), 0),
     done: (error, result) => finish(error, result), fail: (error) => finish(error ?? new Error('handled')),
     succeed: (result) => finish(null, result),

@@ -92,6 +92,7 @@ class LogFormatter(logging.Formatter):
     request_id = ""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The record as Lambda shows it."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         stamp = f"{stamp}.{int(record.msecs):03d}Z"
         text = f"[{record.levelname}]\t{stamp}\t{self.request_id}\t{record.getMessage()}\n"
@@ -106,6 +107,7 @@ class JsonFormatter(logging.Formatter):
     request_id = ""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The record as Lambda shows it."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
         entry: Told = {"timestamp": stamp, "level": record.levelname, "message": record.getMessage(),
                  "logger": record.name, "requestId": self.request_id}
@@ -123,6 +125,7 @@ class LogHandler(logging.Handler):
         self._channel = channel
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
         try:
             self._channel.write("L", self.format(record).rstrip("\n").encode("utf-8", "replace"))
         except Exception:

@@ -1,19 +1,29 @@
 """Amazon DynamoDB: tables of items, found by key."""
 
 from . import (
-           batches,
-           expiry,
-           items,
-           lifecycle,
-           partiql,
-           reads,
-           resources,
-           surroundings,
-           tagging,
-           transactions,
+    batches,
+    items,
+    lifecycle,
+    partiql,
+    reads,
+    resources,
+    surroundings,
+    tagging,
+    time_to_live,
+    transactions,
 )
 from .service import dynamodb as service
 
-__all__ = ["batches", "expiry", "items", "lifecycle", "partiql", "reads", "resources", "service",
-           "surroundings",
-           "tagging", "transactions"]
+__all__ = [
+    "batches",
+    "items",
+    "lifecycle",
+    "partiql",
+    "reads",
+    "resources",
+    "service",
+    "surroundings",
+    "tagging",
+    "time_to_live",
+    "transactions",
+]

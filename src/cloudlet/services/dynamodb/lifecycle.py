@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ...errors import NotHonoured
 from ...fabric import timers
 from ...kernel import Call
-from . import changes, definitions, expiry, rows, tables
+from . import changes, definitions, expiry, rows, tables, time_to_live
 from .descriptions import describe
 from .errors import (
     LimitExceededException,
@@ -100,7 +100,7 @@ def delete_table(call: Call, table_name: str) -> dict[str, Any]:
     description = describe(call, table, DELETING)
     tables.records.delete(call, table.name)
     ranges = [rows.everything(call.account, call.region, table.rows), expiry.forget(call, table)]
-    timers.schedule(call, expiry.clear, at_ms=call.now_ms, id=f"dynamodb/clear/{table.rows.hex()}",
+    timers.schedule(call, time_to_live.clear, at_ms=call.now_ms, id=f"dynamodb/clear/{table.rows.hex()}",
                     ranges=ranges)
     if table.stream:
         call.tx.ring(changes.bell(tables.stream_arn(call, table)))
@@ -253,7 +253,7 @@ def _create_index(call: Call, table: Table, given: _Given, attributes: Sequence[
 
 def _delete_index(call: Call, table: Table, name: str) -> Table:
     index = _index(table, name)
-    timers.schedule(call, expiry.clear, at_ms=call.now_ms,
+    timers.schedule(call, time_to_live.clear, at_ms=call.now_ms,
                     id=f"dynamodb/clear/{table.rows.hex()}/{index.number}",
                     ranges=[rows.everything(call.account, call.region, table.rows, index.number)])
     return replace(table, indexes=tuple(one for one in table.indexes if one is not index))

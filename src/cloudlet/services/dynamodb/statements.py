@@ -33,8 +33,9 @@ from .tokens import Token
 from .values import Item, Value, admit, admit_item
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<text>'(?:[^']|'')*')|(?P<quoted>"(?:[^"]|"")*")|(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)"""
-    r"""|(?P<name>[A-Za-z_][A-Za-z0-9_-]*)|(?P<sign><<|>>|<>|!=|<=|>=|[=<>(),.\[\]{}:?*+-])|(?P<end>;?\s*$)|(?P<bad>\S))""")
+    r"""\s*(?:(?P<text>'(?:[^']|'')*')|(?P<quoted>"(?:[^"]|"")*")"""
+    r"""|(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_][A-Za-z0-9_-]*)"""
+    r"""|(?P<sign><<|>>|<>|!=|<=|>=|[=<>(),.\[\]{}:?*+-])|(?P<end>;?\s*$)|(?P<bad>\S))""")
 _TESTS = {"BEGINS_WITH": "begins_with", "CONTAINS": "contains", "ATTRIBUTE_TYPE": "attribute_type",
           "ATTRIBUTE_EXISTS": "attribute_exists", "ATTRIBUTE_NOT_EXISTS": "attribute_not_exists"}
 _KEYWORDS = frozenset({"FROM", "WHERE", "AND", "OR", "NOT", "SET", "REMOVE", "RETURNING", "ORDER", "BY",

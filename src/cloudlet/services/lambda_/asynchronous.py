@@ -58,61 +58,40 @@ def accept(call: Call, name: Name, payload: bytes, id: str) -> None:
 
 @lambda_.task
 async def attempt(
-    call: Conversation,
-    *,
-    name: str,
-    qualifier: str,
-    payload: bytes,
-    event: str,
-    accepted_ms: int,
-    tries: int,
-    pauses: int,
-) -> None:
+        call: Conversation, *, name: str, qualifier: str, payload: bytes, event: str, accepted_ms: int, tries: int,
+        pauses: int) -> None:
     """Run an asynchronous event once."""
     where = Name(name, qualifier, call.account, call.region)
     config = await call.transact(lambda inner: _config(inner, where))
     retries = ASYNC_RETRIES if config.retries is None else config.retries
     age_ms = (ASYNC_AGE_S if config.age_s is None else config.age_s) * 1000
-    again: Config = {
-        "name": name,
-        "qualifier": qualifier,
-        "payload": payload,
-        "event": event,
-        "accepted_ms": accepted_ms,
-    }
+
+    async def again(at_ms: int, tries: int, pauses: int) -> None:
+        await call.transact(lambda inner: timers.schedule(
+            inner, attempt, at_ms=at_ms, id=f"lambda/{event}/{tries}/{pauses}", name=name, qualifier=qualifier,
+            payload=payload, event=event, accepted_ms=accepted_ms, tries=tries, pauses=pauses))
+
+    async def finish(tries: int, how: str, result: Config | None = None) -> None:
+        await call.transact(lambda inner: _finish(inner, where, config, payload, event, tries, how, result))
+
     if call.now_ms - accepted_ms > age_ms:
-        await call.transact(
-            lambda inner: _finish(inner, where, config, payload, event, tries, "EventAgeExceeded", None)
-        )
+        await finish(tries, "EventAgeExceeded")
         return
     try:
         outcome, ran = await run(call, where, payload or b"{}", request_id=event)
     except ResourceNotFoundException:
         return  # the function has been deleted meanwhile, and nobody is left to be told
     except TooManyRequestsException:
-        at_ms = call.now_ms + min(1000 * 2**pauses, _LONGEST_PAUSE_MS)
-        await call.transact(
-            lambda inner: timers.schedule(
-                inner,
-                attempt,
-                at_ms=at_ms,
-                id=f"lambda/{event}/{tries}/{pauses}",
-                tries=tries,
-                pauses=pauses + 1,
-                **again,
-            )
-        )
+        await again(call.now_ms + min(1000 * 2**pauses, _LONGEST_PAUSE_MS), tries, pauses + 1)
         return
     tries += 1
-    result = {"version": ran.version, "error": outcome.error, "payload": outcome.payload}
     if outcome.error and tries <= retries:
         at_ms = call.now_ms + RETRY_DELAYS_MS[tries - 1]
         if at_ms - accepted_ms <= age_ms:
-            await call.transact(lambda inner: timers.schedule(
-                inner, attempt, at_ms=at_ms, id=f"lambda/{event}/{tries}", tries=tries, pauses=0, **again))
+            await again(at_ms, tries, 0)
             return
-    condition = "RetriesExhausted" if outcome.error else "Success"
-    await call.transact(lambda inner: _finish(inner, where, config, payload, event, tries, condition, result))
+    result = {"version": ran.version, "error": outcome.error, "payload": outcome.payload}
+    await finish(tries, "RetriesExhausted" if outcome.error else "Success", result)
 
 
 def _config(call: Call, name: Name) -> InvokeConfig:

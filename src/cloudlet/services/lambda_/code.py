@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from ...errors import AwsError
-from ...kernel import Conversation
+from ...kernel import Call, Conversation
 from ...kernel.place import Place
 from ...store import Blobs
 from .errors import InvalidParameterValueException, RequestEntityTooLargeException
@@ -58,6 +58,11 @@ async def fetch(call: Conversation, code: dict[str, Any]) -> Package:
     if code["S3Bucket"] == LOCAL_BUCKET:
         return _local(Path(code["S3Key"]), code.get("S3ObjectVersion") or "")
     return await unpack(call, await _object(call, code))
+
+
+def location_of(call: Call, blob: str, folder: str) -> str:
+    """The URL from which a package can be downloaded; that of the folder, if it was never a package."""
+    return call.use(Place).site("lambda-code", blob) if blob else f"file://{folder}"
 
 
 async def unpack(call: Conversation, raw: bytes) -> Package:

@@ -7,7 +7,6 @@ import msgspec
 
 from ...functions import Pool
 from ...kernel import Call, Conversation
-from ...kernel.place import Place
 from ...store import Blobs
 from . import code as packages
 from .errors import InvalidParameterValueException, PreconditionFailedException, ResourceConflictException
@@ -28,38 +27,25 @@ from .records import (
 from .service import lambda_
 
 _RESERVED = re.compile(
-    r"(_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\w+|ACCESS_KEY|ACCESS_KEY_ID|"
-    r"SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))"
+    r"(_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\w+|ACCESS_KEY|"
+    r"ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))"
 )
 _UNABLE = (
-    "Lambda was unable to configure your environment variables because the environment variables you have provided"
+    "Lambda was unable to configure your environment variables because the environment variables "
+    "you have provided"
 )
 Config = dict[str, Any]
 
 
 @lambda_.operation
 async def create_function(
-    call: Conversation,
-    function_name: str,
-    role: str,
-    code: Config,
-    runtime: str | None = None,
-    handler: str | None = None,
-    description: str = "",
-    timeout: int = 3,
-    memory_size: int = 128,
-    publish: bool = False,
-    package_type: str = "Zip",
-    dead_letter_config: Config | None = None,
-    environment: Config | None = None,
-    tags: dict[str, str] | None = None,
-    layers: list[str] | None = None,
-    architectures: list[str] | None = None,
-    ephemeral_storage: Config | None = None,
-    snap_start: Config | None = None,
-    logging_config: Config | None = None,
-    vpc_config: Config | None = None,
-) -> Config:
+        call: Conversation, function_name: str, role: str, code: Config, runtime: str | None = None,
+        handler: str | None = None, description: str = "", timeout: int = 3, memory_size: int = 128,
+        publish: bool = False, package_type: str = "Zip", dead_letter_config: Config | None = None,
+        environment: Config | None = None, tags: dict[str, str] | None = None,
+        layers: list[str] | None = None, architectures: list[str] | None = None,
+        ephemeral_storage: Config | None = None, snap_start: Config | None = None,
+        logging_config: Config | None = None, vpc_config: Config | None = None) -> Config:
     """Create a function."""
     name = name_of(call, function_name).name
     if package_type != "Zip":
@@ -174,7 +160,7 @@ def get_function(call: Call, function_name: str, qualifier: str | None = None) -
     """A function, its tags and where its code can be had."""
     name = name_of(call, function_name, qualifier)
     record, whole = version(call, name.name, name.qualifier), function(call, name.name)
-    location = f"{call.use(Place).endpoint}/_site/lambda-code/{record.blob}" if record.blob else f"file://{record.code}"
+    location = packages.location_of(call, record.blob, record.code)
     found: Config = {"Configuration": configuration(call, record, qualified=bool(name.qualifier)),
                      "Code": {"RepositoryType": "S3", "Location": location}}
     if whole.tags:

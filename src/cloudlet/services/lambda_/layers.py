@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from ...kernel import Call, Conversation
-from ...kernel.place import Place
 from ...store import Table
 from . import code as packages
 from .errors import InvalidParameterValueException, ResourceNotFoundException
@@ -134,7 +133,7 @@ def _shown(call: Call, record: Layer, *, with_content: bool = False) -> Config:
     if record.license:
         found["LicenseInfo"] = record.license
     if with_content:
-        location = f"{call.use(Place).endpoint}/_site/lambda-code/{record.blob}" if record.blob else f"file://{record.folder}"
+        location = packages.location_of(call, record.blob, record.folder)
         found |= {"LayerArn": arn, "Content": {"Location": location, "CodeSha256": record.code_sha256,
                                                "CodeSize": record.code_size}}
     return found

@@ -4,13 +4,11 @@ from typing import Any
 
 import msgspec
 
-from ...arn import Arn
 from ...errors import NotHonoured
 from ...fabric import standing
-from ...fabric.sources import Source
 from ...kernel import Call
 from ...store import Table
-from . import poller
+from . import poller, sources
 from .errors import InvalidParameterValueException, ResourceConflictException, ResourceNotFoundException
 from .limits import MAPPING_CONCURRENCY, SQS_BATCH, SQS_BATCH_WITHOUT_WINDOW
 from .records import arn_of, name_of, version
@@ -54,7 +52,7 @@ def create_event_source_mapping(
     version(call, name.name, name.qualifier)
     if not event_source_arn:
         raise InvalidParameterValueException("Unrecognized event source.")
-    source_of(call, event_source_arn).check(call, event_source_arn)
+    sources.source_of(call, event_source_arn).check(call, event_source_arn)
     for _, other in mappings.find(call, "by_source", event_source_arn):
         if (other.function, other.qualifier) == (name.name, name.qualifier):
             raise ResourceConflictException(
@@ -160,18 +158,6 @@ def list_event_source_mappings(
     if start + max_items < len(records):
         found["NextMarker"] = str(start + max_items)
     return found
-
-
-def source_of(call: Call, arn: str) -> Source:
-    """How the service behind ``arn`` is read."""
-    try:
-        sources = call.kernel.services.of_arn(Arn.parse(arn).service).sources
-    except ValueError:
-        raise InvalidParameterValueException(f"Unrecognized event source: {arn}") from None
-    if not sources:
-        raise NotHonoured(f"cloudlet does not read events from {arn}.")
-    source: Source = sources[0]
-    return source
 
 
 def shown(call: Call, record: Mapping, state: str = "") -> Config:

@@ -7,6 +7,7 @@ messages stay hidden while they are handled, and return by themselves if they ar
 import asyncio
 import json
 import logging
+from functools import partial
 from typing import Any
 
 from ...errors import AwsError
@@ -14,11 +15,11 @@ from ...fabric.sources import Record, Source
 from ...functions import Outcome
 from ...kernel import Call, Conversation
 from ...telemetry import Trace
-from . import mappings
 from .errors import TooManyRequestsException
 from .records import Name
 from .runner import run
 from .service import lambda_
+from .sources import source_of
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 5  # batches of a standard queue in flight, as Lambda begins with; it may be set higher
@@ -39,7 +40,7 @@ async def poll(
     partial: bool,
 ) -> None:
     """Feed a function from a source, for as long as the mapping is there."""
-    reader: Source = await call.transact(lambda inner: mappings.source_of(inner, source))
+    reader: Source = await call.transact(lambda inner: source_of(inner, source))
     name = Name(function, qualifier, call.account, call.region)
     most = concurrency or _AT_ONCE
     running: set[asyncio.Task[None]] = set()
@@ -66,8 +67,8 @@ async def _gather(
     while len(batch) < batch_size and sum(record.size for record in batch) < _PAYLOAD:
         wanted = min(batch_size - len(batch), 10)
         more = await call.until(
-            lambda inner: reader.take(inner, source, wanted, None) or None, *reader.bells(source),  # noqa: B023
-            deadline_ms=deadline_ms, next_ms=lambda inner: reader.next_ms(inner, source))
+            partial(_take, reader, source, wanted), *reader.bells(source), deadline_ms=deadline_ms,
+            next_ms=lambda inner: reader.next_ms(inner, source))
         if more is None:
             break
         if not batch:
@@ -76,6 +77,10 @@ async def _gather(
         if not window_s and len(more) < wanted:
             break
     return batch
+
+
+def _take(reader: Source, source: str, limit: int, call: Call) -> list[Record] | None:
+    return reader.take(call, source, limit, None) or None
 
 
 def _groups(batch: list[Record]) -> list[list[Record]]:

@@ -137,9 +137,7 @@ async def role_credentials(call: Conversation, role: str, name: str) -> dict[str
 def _write(call: Conversation, spec: Spec, invocation: Invocation, outcome: Outcome) -> None:
     """START, what the function wrote, END and REPORT, as AWS writes them."""
     now = call.now_ms
-    begun = now - int(outcome.duration_ms)
-    if outcome.log:
-        begun = min(begun, outcome.log[0][0])  # both are whole milliseconds, and START comes first
+    begun = min([now - int(outcome.duration_ms), *(at_ms for at_ms, _ in outcome.log[:1])])
     id = invocation.request_id
     if spec.environment and dict(spec.environment).get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
         lines = [*outcome.log, (now, _json_report(spec, id, outcome))]

@@ -147,7 +147,10 @@ async def download(call: Conversation, blob: str, request: Request) -> Response:
 
 
 def event_of(request: Request, id: str, account: str, call: Conversation) -> Config:
-    """The event, payload format 2.0. Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html"""
+    """The event, payload format 2.0.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+    """
     headers = {key: value for key, value in request.headers.items() if key != "cookie"}
     headers["x-amzn-trace-id"] = call.trace.header()
     queries: dict[str, str] = {}

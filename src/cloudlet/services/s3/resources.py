@@ -172,6 +172,7 @@ class BucketTaken(AwsError):
 
     @property
     def code(self) -> str:
+        """As CloudFormation calls it."""
         return "AlreadyExists"
 
 

