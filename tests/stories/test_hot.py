@@ -106,25 +106,32 @@ def environment():
     return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("greeting")
-    (folder / "src").mkdir()
-    (folder / "template.yaml").write_text(TEMPLATE)
-    (folder / "src" / "app.py").write_text(HANDLER)
-    (folder / "src" / "words.py").write_text('WORD = "hello"\n')
-    return folder
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    (tmp_path / "src" / "app.py").write_text(HANDLER)
+    (tmp_path / "src" / "words.py").write_text('WORD = "hello"\n')
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
-def up(folder):
-    running = Up(folder)
-    yield running
-    if running.process.poll() is None:
-        running.stop()
+def test_an_application_is_run_changed_broken_mended_and_kept(folder, tmp_path_factory):
+    up = Up(folder)
+    try:
+        it_is_well_and_the_application_answers(up)
+        a_saved_handler_is_live_on_the_very_next_request(up, folder)
+        another_saved_module_is_live_when_the_save_was_seen(up, folder)
+        a_saved_template_is_an_update_and_a_new_route_answers(up, folder)
+        a_broken_template_is_reported_and_the_old_application_goes_on(up, folder)
+        it_goes_on_from_a_mended_template(up, folder)
+        the_commands_speak_to_it(up, tmp_path_factory.mktemp("beside"))
+        after_sigterm_and_a_new_start_everything_is_there_and_after_a_reset_nothing(up, folder)
+    finally:
+        if up.process.poll() is None:
+            up.stop()
 
 
-def test_it_is_well_and_the_application_answers(up):
+def it_is_well_and_the_application_answers(up):
     with urllib.request.urlopen(f"{up.endpoint}/_cloudlet/health") as answer:
         assert json.load(answer)["status"] == "running"
     assert (up.deployed["event"], up.deployed["action"]) == ("deployed", "create"), up.deployed
@@ -132,14 +139,14 @@ def test_it_is_well_and_the_application_answers(up):
     assert up.get("/bye")[0] == 404
 
 
-def test_a_saved_handler_is_live_on_the_very_next_request(up, folder):
+def a_saved_handler_is_live_on_the_very_next_request(up, folder):
     for mark in "?", ".", "!":
         (folder / "src" / "app.py").write_text(HANDLER.replace('"!"', f'"{mark}"'))
         status, answer = up.get("/hello")
         assert (status, answer["mark"]) == (200, mark)
 
 
-def test_another_saved_module_is_live_when_the_save_was_seen(up, folder):
+def another_saved_module_is_live_when_the_save_was_seen(up, folder):
     up.run("invoke", "Greeting")
     (folder / "src" / "words.py").write_text('WORD = "good day"\n')
     while up.get("/hello")[1]["word"] != "good day":
@@ -147,7 +154,7 @@ def test_another_saved_module_is_live_when_the_save_was_seen(up, folder):
     assert up.get("/hello")[1]["word"] == "good day"
 
 
-def test_a_saved_template_is_an_update_and_a_new_route_answers(up, folder):
+def a_saved_template_is_an_update_and_a_new_route_answers(up, folder):
     (folder / "template.yaml").write_text(TEMPLATE.replace("  Visits:\n", ROUTE + "  Visits:\n", 1))
     again = up.until("deployed", "failed")
     assert (again["event"], again["action"]) == ("deployed", "update"), again
@@ -155,26 +162,26 @@ def test_a_saved_template_is_an_update_and_a_new_route_answers(up, folder):
     assert up.get("/hello")[0] == 200
 
 
-@pytest.mark.parametrize(("broken", "named"), [
-    (TEMPLATE.replace("AWS::Serverless::SimpleTable", "AWS::Serverless::SimpleTabel"), "SimpleTabel"),
-    (TEMPLATE.replace("      PrimaryKey:", "     PrimaryKey: ["), "template.yaml"),
-    (TEMPLATE.replace("Handler: app.handler", "Handler: app.handler\n      MemorySize: 64"), "128"),
-])
-def test_a_broken_template_is_reported_and_the_old_application_goes_on(up, folder, broken, named):
-    (folder / "template.yaml").write_text(broken)
-    failed = up.until("deployed", "failed")
-    assert failed["event"] == "failed"
-    assert named in failed["message"] + json.dumps(failed.get("failures", ""))
-    assert up.get("/bye")[0] == 200
+def a_broken_template_is_reported_and_the_old_application_goes_on(up, folder):
+    for broken, named in (
+        (TEMPLATE.replace("AWS::Serverless::SimpleTable", "AWS::Serverless::SimpleTabel"), "SimpleTabel"),
+        (TEMPLATE.replace("      PrimaryKey:", "     PrimaryKey: ["), "template.yaml"),
+        (TEMPLATE.replace("Handler: app.handler", "Handler: app.handler\n      MemorySize: 64"), "128"),
+    ):
+        (folder / "template.yaml").write_text(broken)
+        failed = up.until("deployed", "failed")
+        assert failed["event"] == "failed"
+        assert named in failed["message"] + json.dumps(failed.get("failures", ""))
+        assert up.get("/bye")[0] == 200
 
 
-def test_it_goes_on_from_a_mended_template(up, folder):
+def it_goes_on_from_a_mended_template(up, folder):
     (folder / "template.yaml").write_text(TEMPLATE)
     assert up.until("deployed", "failed")["event"] == "deployed"
     assert (up.get("/hello")[0], up.get("/bye")[0]) == (200, 404)
 
 
-def test_the_commands_speak_to_it(up, tmp_path):
+def the_commands_speak_to_it(up, tmp_path):
     exported = dict(line.removeprefix("export ").split("=", 1) for line in up.run("env").stdout.splitlines())
     assert exported["AWS_ENDPOINT_URL"] == up.endpoint
     status = json.loads(up.run("status", "--json").stdout)
@@ -190,7 +197,7 @@ def test_the_commands_speak_to_it(up, tmp_path):
     assert refused.returncode == 1 and str(up.ready["pid"]) in refused.stderr
 
 
-def test_after_sigterm_and_a_new_start_everything_is_there_and_after_a_reset_nothing(up, folder):
+def after_sigterm_and_a_new_start_everything_is_there_and_after_a_reset_nothing(up, folder):
     visits = up.get("/hello")[1]["visits"]
     code, told, complaints = up.stop()
     assert (code, complaints) == (0, "")

@@ -42,6 +42,7 @@ class Worker(asyncio.Protocol):
         self._log_end = -1
         self._partial = b""
         self._lines: list[tuple[int, str]] = []
+        self._between = False  # two events; what is written while it loads belongs to the first
         self._status: int | None = None
         self._killed_for = ""
         self._init: dict[str, Any] | None = None  # what initialisation took; told once
@@ -109,6 +110,7 @@ class Worker(asyncio.Protocol):
     async def run(self, invocation: Invocation, deadline_ms: int) -> Outcome:
         """One event; whatever happens to the process becomes an outcome."""
         outcome = Outcome(b"", stream=self.stream)
+        self._between = False
         init, self._init = self._init, None
         if init:
             outcome.init_ms = init["ms"]
@@ -122,7 +124,7 @@ class Worker(asyncio.Protocol):
         self._read_log()
         self._flush_partial()
         self._fill(outcome, kind, body, invocation)
-        self._lines = []
+        self._lines, self._between = [], True
         self.idle_since = time.monotonic()
         return outcome
 
@@ -268,8 +270,8 @@ class Worker(asyncio.Protocol):
             self._partial = b""
 
     def _add_line(self, line: str) -> None:
-        if self._waiting is None or self._waiting.done():
-            self._on_log(self, [(self._now_ms(), line)])  # a thread that goes on between two events
+        if self._between:
+            self._on_log(self, [(self._now_ms(), line)])  # of a thread that goes on
         else:
             self._lines.append((self._now_ms(), line))
 

@@ -79,7 +79,7 @@ class Kernel:
                     lambda tx: found.function(self._call(call, tx), **arguments))
         except Exception as error:
             raise self._leave(finishes, error, call) from error
-        self._leave(finishes, None, call)
+        self._tell(finishes, None)
         return result or {}
 
     def nested(self, outer: Call, service: str, operation: str, params: dict[str, Any], principal: Principal,
@@ -95,7 +95,7 @@ class Kernel:
             result: dict[str, Any] | None = found.function(self._call(call, outer.tx), **arguments)
         except AwsError as error:
             raise self._leave(finishes, error, call) from None
-        self._leave(finishes, None, call)
+        self._tell(finishes, None)
         return result or {}
 
     def conversation(
@@ -133,7 +133,7 @@ class Kernel:
                 finishes.append(finish)
         return finishes
 
-    def _leave(self, finishes: Iterable[Finish], error: Exception | None, call: Invocation) -> Exception:
+    def _leave(self, finishes: Iterable[Finish], error: Exception, call: Invocation) -> AwsError:
         """Tell the guards how it went; what is not AWS's becomes AWS's here, at the edge."""
         outcome: AwsError | None = None
         if isinstance(error, AwsError):

@@ -99,7 +99,10 @@ def _simulated(call: Call, caller: Principal, policies: Policies, actions: list[
         resource = Policy("ResourcePolicy", compiled(resource_policy), "Resource Policy")
     pairs = list(product(actions, resources or ["*"]))
     items = [(f"{n:06}", pair) for n, pair in enumerate(pairs)]
-    owner_account = Arn.parse(owner).account if owner else ""
+    try:
+        owner_account = Arn.parse(owner).account if owner else ""
+    except ValueError:
+        raise InvalidInputException(f"Invalid resource owner: {owner}. It must be an ARN.") from None
 
     def result(pair: tuple[str, str]) -> dict[str, Any]:
         ask = Ask(caller, pair[0], pair[1], context, owner_account)

@@ -58,8 +58,8 @@ def accept(call: Call, name: Name, payload: bytes, id: str) -> None:
 
 @lambda_.task
 async def attempt(
-        call: Conversation, *, name: str, qualifier: str, payload: bytes, event: str, accepted_ms: int, tries: int,
-        pauses: int) -> None:
+        call: Conversation, *, name: str, qualifier: str, payload: bytes, event: str, accepted_ms: int,
+        tries: int, pauses: int) -> None:
     """Run an asynchronous event once."""
     where = Name(name, qualifier, call.account, call.region)
     config = await call.transact(lambda inner: _config(inner, where))
@@ -68,8 +68,8 @@ async def attempt(
 
     async def again(at_ms: int, tries: int, pauses: int) -> None:
         await call.transact(lambda inner: timers.schedule(
-            inner, attempt, at_ms=at_ms, id=f"lambda/{event}/{tries}/{pauses}", name=name, qualifier=qualifier,
-            payload=payload, event=event, accepted_ms=accepted_ms, tries=tries, pauses=pauses))
+            inner, attempt, at_ms=at_ms, id=f"lambda/{event}/{tries}/{pauses}", name=name,
+            qualifier=qualifier, payload=payload, event=event, accepted_ms=accepted_ms, tries=tries, pauses=pauses))
 
     async def finish(tries: int, how: str, result: Config | None = None) -> None:
         await call.transact(lambda inner: _finish(inner, where, config, payload, event, tries, how, result))

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ...wire.values import read_timestamp
+from .drafts import ENCRYPTION
 
 Json = dict[str, Any]
 
@@ -52,9 +53,10 @@ class EncryptionDefault(Property):
 
 
 class EncryptionRule(Property):
-    """One rule of BucketEncryption."""
+    """One rule of BucketEncryption; many templates say no more than BucketKeyEnabled."""
 
-    server_side_encryption_by_default: EncryptionDefault | None = None
+    server_side_encryption_by_default: EncryptionDefault = msgspec.field(
+        default_factory=lambda: EncryptionDefault(ENCRYPTION))
     bucket_key_enabled: bool = False
 
 

@@ -64,7 +64,7 @@ def _listed(secret: Secret) -> Result:
 
 def _passing(call: Call, filters: list[Filter] | None) -> Iterator[Secret]:
     return (one for _, one in secrets.items(call)
-            if all(_passes(one, each["Key"], each["Values"]) for each in filters or ()))
+            if all(_passes(one, each.get("Key", "all"), each.get("Values", [])) for each in filters or ()))
 
 
 def _passes(secret: Secret, key: str, values: list[str]) -> bool:
