@@ -85,10 +85,9 @@ class Pool:
 
     async def warm(self, runtime: str) -> None:
         """Start what a runtime needs before the first call asks for it."""
-        self._zygote(self._fork_interpreter(runtime))
-        if runtime.startswith("nodejs"):
-            served = self.runtimes.serving(runtime)
-            self._blanks.setdefault(served, self._blanks.get(served) or self._start_blank(served))
+        served = self.runtimes.serving(runtime)
+        if served not in self._blanks:
+            self._blanks[served] = self._start_blank(served)
 
     async def stop(self) -> None:
         """End every worker."""
@@ -122,45 +121,37 @@ class Pool:
         return None
 
     async def _start(self, spec: Spec, credentials: Credentials) -> Worker:
+        """Let a process that waits for a function become a worker of this one."""
         given = await credentials(spec)
-        node = spec.runtime.startswith("nodejs")
-        worker = await self._blank(spec) if node else self._new(spec)
+        worker = await self._blank(self.runtimes.serving(spec.runtime))
         worker.stamp = _stamp(spec) if spec.watched else 0
         self._born[worker.id] = time.monotonic()
         day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
-        stream = worker.stream = f"{day}/[{spec.version}]{worker.id}"
-        order = _order(spec, _environment(spec, stream, self.endpoint) | given)
+        stream = f"{day}/[{spec.version}]{worker.id}"
         try:
-            if node:
-                await worker.adopt(spec, stream, order)
-            else:
-                await worker.start(order)
+            await worker.adopt(spec, stream, _order(spec, _environment(spec, stream, self.endpoint) | given))
         except BaseException:
             worker.kill()
             raise
         return worker
 
-    def _new(self, spec: Spec) -> Worker:
-        """A worker whose process is not started yet."""
-        id = self._ids.hex(32)
-        group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
-        zygote = self._zygote(self._fork_interpreter(spec.runtime))
-        worker = Worker(id, spec, zygote, group, "", self._between, self._clock.now_ms)
-        self._workers[id], self._born[id] = worker, time.monotonic()
-        return worker
-
-    async def _blank(self, spec: Spec) -> Worker:
-        """A Node.js process that has started and waits for its function; the next one is started, too."""
-        runtime = self.runtimes.serving(spec.runtime)
+    async def _blank(self, runtime: str) -> Worker:
+        """A process that has started and waits for its function; the next one is started, too."""
         ready = self._blanks.pop(runtime, None) or self._start_blank(runtime)
         worker = await ready
-        self._blanks[runtime] = self._start_blank(runtime)
+        if runtime not in self._blanks:
+            self._blanks[runtime] = self._start_blank(runtime)
         return worker if worker.usable else await self._start_blank(runtime)
 
     def _start_blank(self, runtime: str) -> "asyncio.Task[Worker]":
         async def start() -> Worker:
-            worker = self._new(Spec("", "", "", "", runtime, "", Path(), memory_mb=_BLANK_MB))
-            await worker.start_blank(_blank_order(self.runtimes.interpreter(runtime)))
+            id = self._ids.hex(32)
+            spec = Spec("", "", "", "", runtime, "", Path(), memory_mb=_BLANK_MB)
+            group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
+            zygote = self._zygote(self._fork_interpreter(runtime))
+            worker = Worker(id, spec, zygote, group, "", self._between, self._clock.now_ms)
+            self._workers[id], self._born[id] = worker, time.monotonic()
+            await worker.start(_blank_order(self.runtimes.interpreter(runtime), runtime))
             return worker
         return asyncio.get_running_loop().create_task(start())
 
@@ -216,18 +207,17 @@ class Pool:
 
 
 def _order(spec: Spec, environment: dict[str, str]) -> dict[str, Any]:
-    """What the zygote must know to start a worker."""
+    """What a waiting process must be told and shown."""
     return {"task": str(spec.code), "layers": [str(layer) for layer in spec.layers],
-            "dependencies": str(spec.dependencies or ""), "tmp_mb": spec.tmp_mb, "environment": environment,
-            "argv": []}
+            "dependencies": str(spec.dependencies or ""), "tmp_mb": spec.tmp_mb, "environment": environment}
 
 
-def _blank_order(node: Path) -> dict[str, Any]:
-    """What the zygote must know to start a Node.js process for whatever function comes."""
+def _blank_order(interpreter: Path, runtime: str) -> dict[str, Any]:
+    """What the zygote must know to start a process for whatever function comes; Python's are its own forks."""
     guest = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
-    environment = {"PATH": _PATH, "HOME": "/tmp", "LANG": "en_US.UTF-8", "TZ": ":UTC"}
-    return {"task": "", "layers": [], "dependencies": "", "tmp_mb": 512, "environment": environment,
-            "argv": [str(node), f"{guest}/node_worker.mjs"]}
+    argv = [] if runtime.startswith("python") else [str(interpreter), f"{guest}/node_worker.mjs"]
+    return {"tmp_mb": 512, "argv": argv,
+            "environment": {"PATH": _PATH, "HOME": "/tmp", "LANG": "en_US.UTF-8", "TZ": ":UTC"}}
 
 
 def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:

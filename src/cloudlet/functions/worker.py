@@ -49,13 +49,6 @@ class Worker(asyncio.Protocol):
         self._gone = asyncio.Event()
 
     async def start(self, order: dict[str, Any]) -> None:
-        """Have the process started and the function loaded."""
-        begun = time.perf_counter()
-        self._group.watch(lambda: self.kill("memory"))
-        await self._spawn(order)
-        await self._load(begun)
-
-    async def start_blank(self, order: dict[str, Any]) -> None:
         """Have the process started, for a function that is not known yet."""
         await self._spawn(order)
         assert self._waiting
@@ -207,11 +200,12 @@ class Worker(asyncio.Protocol):
 
     def _fill(self, outcome: Outcome, kind: str, body: bytes, invocation: Invocation) -> None:
         """Say what came of it, in AWS's words."""
-        if kind in "AE":
+        if kind in "AED":
             outcome.memory_mb = -(-int.from_bytes(body[:8], "big") // 1024)
             outcome.payload = body[8:]
-            if kind == "E":
+            if kind != "A":
                 outcome.error = "Unhandled"
+                self.retired = self.retired or kind == "D"  # the process ends of its own accord
             elif len(outcome.payload) > PAYLOAD_LIMIT:
                 message = (
                     f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."

@@ -189,13 +189,13 @@ function run(handler, body) {
 
 process.on('uncaughtException', (error) => {
   console.error('Uncaught Exception ', JSON.stringify(describe(error)));
-  send('E', memory(), Buffer.from(JSON.stringify(describe(error))));
+  send('D', memory(), Buffer.from(JSON.stringify(describe(error))));
   channel.end(() => process.exit(129));
 });
 process.on('unhandledRejection', (reason) => {
   const told = { errorType: 'Runtime.UnhandledPromiseRejection', errorMessage: String(reason), trace: [] };
   console.error('Unhandled Promise Rejection ', JSON.stringify(told));
-  send('E', memory(), Buffer.from(JSON.stringify(told)));
+  send('D', memory(), Buffer.from(JSON.stringify(told)));
   channel.end(() => process.exit(128));
 });
 

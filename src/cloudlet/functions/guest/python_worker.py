@@ -1,8 +1,9 @@
 """A Python worker: load the handler, then answer one event after another.
 
-Frames are a length of four bytes, a letter and a body. In comes ``I`` (a JSON head of four-byte length,
+Frames are a length of four bytes, a letter and a body. First ``B`` goes out (the process stands) and ``C``
+comes in: the environment of the function it is for, in JSON. Then in comes ``I`` (a JSON head of four-byte length,
 then the event). Out go ``R`` (ready; the milliseconds and memory it took), ``L`` (a log entry), ``A``
-(an answer: memory in KB, then JSON), ``E`` (an error, likewise).
+(an answer: memory in KB, then JSON), ``E`` (an error, likewise), ``D`` (an error after which it ends).
 """
 
 import json
@@ -176,6 +177,14 @@ class LineWriter:
 def main(handle: int) -> None:
     """Serve events until the pool hangs up."""
     channel = Channel(handle)
+    channel.write("B", b"")  # the sandbox stands and the process waits to be told its function
+    told = channel.read()
+    if told is None:
+        return
+    os.environ.clear()
+    os.environ.update(json.loads(told[1]))
+    time.tzset()
+    os.chdir(os.environ["LAMBDA_TASK_ROOT"])
     sys.stdout, sys.stderr = LineWriter(1), LineWriter(2)
     formatter = JsonFormatter() if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON" else LogFormatter()
     handler = LogHandler(channel)

@@ -182,15 +182,13 @@ def furnish(worker: int, task: str, layers: "list[str]", dependencies: str, tmp_
     mount("none", "/tmp", flags=MS_REMOUNT | MS_NOSUID | MS_NODEV, options=f"mode=1777,size={tmp_mb}m")
 
 
-def enter(task: str, layers: "list[str]", dependencies: str, tmp_mb: int, privileged: bool) -> None:
+def enter(tmp_mb: int, privileged: bool) -> None:
     """Give this process (the first of a PID namespace) a root of its own, and no way out.
 
-    Without a ``task`` it stays unfurnished, for ``furnish`` to do it later.
+    Its function is not known yet: ``furnish`` shows it the folders later.
     """
     unshare(CLONE_NEWNS | CLONE_NEWIPC)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | 8)
-    if task:
-        show(task, layers, dependencies)
     mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,size={tmp_mb}m")
     mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | 8, "mode=1777,size=64m")
     _check(_libc.umount2(OLD.encode(), MNT_DETACH), "umount")

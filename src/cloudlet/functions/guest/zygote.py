@@ -15,6 +15,7 @@ import socket
 import sys
 import typing
 
+import furnisher  # type: ignore[import-not-found]
 import python_worker  # type: ignore[import-not-found]
 import sandbox  # type: ignore[import-not-found]
 
@@ -35,20 +36,21 @@ def main() -> None:
         sys.path[0] = "/var/runtime"
     else:
         sys.path[0] = setup["runtime_folder"]
+    errands = furnisher.start() if isolated else None
     for name in setup["warm"]:
         with contextlib.suppress(ImportError):
             __import__(name)
-    Zygote(orders, isolated, setup["privileged"]).serve()
+    Zygote(orders, errands, setup["privileged"]).serve()
 
 
 class Zygote:
     """Forks, and reaps."""
 
-    def __init__(self, orders: socket.socket, isolated: bool, privileged: bool) -> None:
-        self._orders, self._isolated, self._privileged = orders, isolated, privileged
+    def __init__(self, orders: socket.socket, errands: "socket.socket | None", privileged: bool) -> None:
+        self._orders, self._furnisher, self._privileged = orders, errands, privileged
+        self._isolated = isolated = errands is not None
         self._own_pids = os.open(sandbox.OLD + "/proc/self/ns/pid", os.O_RDONLY) if isolated else -1
         self._workers: dict[int, str] = {}
-        self._errands: dict[int, str] = {}
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
@@ -61,11 +63,15 @@ class Zygote:
         selector = selectors.DefaultSelector()
         selector.register(self._orders, selectors.EVENT_READ)
         selector.register(self._wake, selectors.EVENT_READ)
+        if self._furnisher is not None:
+            selector.register(self._furnisher, selectors.EVENT_READ)
         self._tell({"ready": os.getpid()})
         while True:
             for key, _ in selector.select():
                 if key.fileobj is self._orders:
                     self._take(selector)
+                elif key.fileobj is self._furnisher:
+                    self._orders.send(self._furnisher.recv(_LARGEST) or os._exit(1))
                 else:
                     os.read(self._wake, 4096)
                     self._reap()
@@ -98,27 +104,20 @@ class Zygote:
         self._tell({"started": order["id"], "pid": pid})
 
     def _furnish(self, order: Order) -> None:
-        """Show a function's folders to a worker; a child does it, for it changes the namespace it is in."""
+        """Have a function's folders shown to a worker; without walls there is nothing to show."""
         worker = next((pid for pid, name in self._workers.items() if name == order["id"]), 0)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                if self._isolated:
-                    sandbox.furnish(
-                        worker, order["task"], order["layers"], order["dependencies"], order["tmp_mb"]
-                    )
-                os._exit(0)
-            except BaseException as error:
-                os.write(2, f"cloudlet could not furnish a worker: {error!r}\n".encode())
-                os._exit(125)
-        self._errands[pid] = order["id"]
+        if self._furnisher is None:
+            self._tell({"furnished": order["id"], "status": 0})
+        else:
+            self._furnisher.send(json.dumps({**order, "pid": worker}).encode())
 
     def _become(self, order: Order, files: "list[int]") -> None:
         """In the child: turn into the worker."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for handle in (self._orders.fileno(), self._wake, self._wakes, self._own_pids):
+            errands = self._furnisher.fileno() if self._furnisher is not None else -1
+            for handle in (self._orders.fileno(), errands, self._wake, self._wakes, self._own_pids):
                 if handle >= 0:
                     os.close(handle)
             channel, log = files
@@ -132,15 +131,14 @@ class Zygote:
                 join_cgroup((sandbox.OLD if self._isolated else "") + path)
             os.setsid()
             if self._isolated:
-                sandbox.enter(order["task"], order["layers"], order["dependencies"], order["tmp_mb"],
-                              self._privileged)
+                sandbox.enter(order["tmp_mb"], self._privileged)
             else:
                 sandbox.die_with_parent()
             os.environ.clear()
             os.environ.update(order["environment"])
             if self._isolated:
                 sandbox.confine()
-            os.chdir("/var/task" if self._isolated else order["task"] or "/")
+            os.chdir("/")
             if order["argv"]:
                 os.set_inheritable(channel, True)
                 os.environ["_CLOUDLET_CHANNEL"] = str(channel)
@@ -159,11 +157,7 @@ class Zygote:
                 return
             if pid == 0:
                 return
-            code = os.waitstatus_to_exitcode(status)
-            if pid in self._errands:
-                self._tell({"furnished": self._errands.pop(pid), "status": code})
-            else:
-                self._tell({"ended": self._workers.pop(pid, ""), "status": code})
+            self._tell({"ended": self._workers.pop(pid, ""), "status": os.waitstatus_to_exitcode(status)})
 
     def _kill(self, worker: str) -> None:
         for pid, name in self._workers.items():

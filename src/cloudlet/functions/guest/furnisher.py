@@ -1,0 +1,49 @@
+"""The furnisher: shows a function's folders to a worker that runs already.
+
+It is forked from the zygote before that imports anything large, because every errand is a process of
+its own (it changes the namespace it is in), and forking a small process takes a fifth of the time.
+"""
+
+import json
+import os
+import socket
+
+import sandbox  # type: ignore[import-not-found]
+
+_LARGEST = 1 << 20
+
+
+def start() -> socket.socket:
+    """Fork the furnisher; what comes back is where it takes orders and gives answers."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        ours.close()
+        sandbox.die_with_parent()
+        serve(theirs)
+    theirs.close()
+    return ours
+
+
+def serve(orders: socket.socket) -> None:
+    """One errand after another: ``{"id", "pid", "task", …}`` in, ``{"furnished", "status"}`` out."""
+    while True:
+        message = orders.recv(_LARGEST)
+        if not message:
+            os._exit(0)
+        order = json.loads(message)
+        child = os.fork()
+        if child == 0:
+            furnish(order)
+        _, status = os.waitpid(child, 0)
+        answer = {"furnished": order["id"], "status": os.waitstatus_to_exitcode(status)}
+        orders.send(json.dumps(answer).encode())
+
+
+def furnish(order: dict) -> None:  # type: ignore[type-arg]
+    """In the child: one errand, and the end."""
+    try:
+        sandbox.furnish(order["pid"], order["task"], order["layers"], order["dependencies"], order["tmp_mb"])
+    except BaseException as error:
+        os.write(2, f"cloudlet could not furnish a worker: {error!r}\n".encode())
+        os._exit(125)
+    os._exit(0)
