@@ -93,7 +93,7 @@ docs: setup
 	@$(BIN)/cloudlet coverage --write docs/services
 
 bench: $(VENV)/.dev
-	@$(BIN)/python bench $(BENCH)
+	@$(BIN)/python -m bench $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -157,7 +157,8 @@ def _object(size: int, get: bool) -> Callable[[Cloud], list[Recorded]]:
 
 
 PYTHON = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n"
-BOTO = "import boto3\nclient = boto3.client('sqs')\n" + PYTHON
+BOTO = "import boto3\n" + PYTHON
+CLIENT = "import boto3\nclient = boto3.client('sqs')\n" + PYTHON
 NODE = "exports.handler = async () => ({ statusCode: 200, body: 'hello' });\n"
 
 
@@ -231,5 +232,6 @@ GROWTHS = (
 COLD = (  # name, code, runtime, budget in ms
     ("trivial Python", PYTHON, "python3.11", 15),
     ("Python that imports boto3", BOTO, "python3.11", 25),
+    ("Python that makes a boto3 client", CLIENT, "python3.11", None),
     ("Node.js", NODE, "nodejs20.x", 60),
 )

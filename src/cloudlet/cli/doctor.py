@@ -21,11 +21,10 @@ from .. import __version__
 from ..functions import isolation, runtimes
 from . import paper
 
-_NAMESPACES = {"mount": 0x00020000, "IPC": 0x08000000, "PID": 0x20000000, "network": 0x40000000}
+_NAMESPACES = {"mount": 0x00020000, "IPC": 0x08000000, "PID": 0x20000000}
 _USER = 0x10000000
 _WHY = {"user": "functions run as nobody", "mount": "a file system of its own",
-        "PID": "sees no other process", "IPC": "no shared memory with others",
-        "network": "a function can be cut off from all but the cloudlet"}
+        "PID": "sees no other process", "IPC": "no shared memory with others"}
 _LITTLE_DISK = 2 << 30
 
 

@@ -30,7 +30,7 @@ IDLE_S = 600.0  # a worker without work is ended after this
 _PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
 _PATIENCE_S = 5.0  # for workers to end when the pool does
 _BLANK_MB = 512  # until its function says otherwise
-CREDENTIALS_S = 6 * 3600.0  # a worker is replaced after this: its credentials last twice as long
+CREDENTIALS_MS = 6 * 3_600_000  # a worker is replaced after this: its credentials last twice as long
 
 
 class Pool:
@@ -42,12 +42,15 @@ class Pool:
         self._zygotes: dict[Path, Zygote] = {}
         self._workers: dict[str, Worker] = {}
         self._idle: dict[str, list[Worker]] = defaultdict(list)
-        self._born: dict[str, float] = {}
+        self._born: dict[str, int] = {}
         self._blanks: dict[str, asyncio.Task[Worker]] = {}  # by runtime, for the next function that needs one
         # more cold starts at once than processors can work on would all miss their time limit
         self._starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
         self._sweeper: asyncio.TimerHandle | None = None
         self.running: Counter[str] = Counter()  # invocations, by whatever those who count call them
+        self.granted: dict[
+            str, tuple[int, dict[str, str]]
+        ] = {}  # credentials by role and name, and since when
         self.endpoint = ""
         self.sink: Sink = lambda spec, stream, lines: None
 
@@ -114,7 +117,7 @@ class Pool:
             if (
                 worker.usable
                 and worker.stamp == stamp
-                and time.monotonic() - self._born[worker.id] < CREDENTIALS_S
+                and 0 <= self._clock.now_ms() - self._born[worker.id] < CREDENTIALS_MS
             ):
                 return worker
             worker.kill()
@@ -125,7 +128,7 @@ class Pool:
         given = await credentials(spec)
         worker = await self._blank(self.runtimes.serving(spec.runtime))
         worker.stamp = _stamp(spec) if spec.watched else 0
-        self._born[worker.id] = time.monotonic()
+        self._born[worker.id] = self._clock.now_ms()
         day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
         stream = f"{day}/[{spec.version}]{worker.id}"
         try:
@@ -150,7 +153,7 @@ class Pool:
             group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
             zygote = self._zygote(self._fork_interpreter(runtime))
             worker = Worker(id, spec, zygote, group, "", self._between, self._clock.now_ms)
-            self._workers[id], self._born[id] = worker, time.monotonic()
+            self._workers[id], self._born[id] = worker, self._clock.now_ms()
             await worker.start(_blank_order(self.runtimes.interpreter(runtime), runtime))
             return worker
         return asyncio.get_running_loop().create_task(start())
@@ -213,7 +216,7 @@ def _order(spec: Spec, environment: dict[str, str]) -> dict[str, Any]:
 
 
 def _blank_order(interpreter: Path, runtime: str) -> dict[str, Any]:
-    """What the zygote must know to start a process for whatever function comes; Python's are its own forks."""
+    """What the zygote must know to start a process for any function; Python's are forks of its own."""
     guest = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
     argv = [] if runtime.startswith("python") else [str(interpreter), f"{guest}/node_worker.mjs"]
     return {"tmp_mb": 512, "argv": argv,
@@ -246,7 +249,7 @@ def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
         "AWS_REGION": spec.region, "AWS_DEFAULT_REGION": spec.region, "AWS_ENDPOINT_URL": endpoint,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "_HANDLER": spec.handler,
         "_CLOUDLET_PATH": ":".join(path + ([deps] if deps else [])), "NODE_PATH": ":".join(node),
-        "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional",
+        "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
     return base | dict(spec.environment)
 

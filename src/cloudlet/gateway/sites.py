@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from ..identity import ANONYMOUS
-from ..kernel import Kernel
+from ..kernel import Kernel, Service
 from ..telemetry import Trace
 from ..wire.http import Request, Response
 
@@ -21,7 +21,8 @@ class Sites:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._labels: dict[str, tuple[str, Callable[..., Awaitable[Response]]]] | None = None
+        self._labels: dict[str, tuple[str, Callable[..., Awaitable[Response]]]] = {}
+        self._complete = False  # whether every service has been asked for its sites
 
     def find(self, request: Request) -> Visit | None:
         """What answers the visitor; None if the request is for the API."""
@@ -38,11 +39,19 @@ class Sites:
         return self._visit(parts[1], parts[0])
 
     def _visit(self, label: str, name: str) -> Visit | None:
-        if self._labels is None:
-            self._labels = {label: (service.name, site) for service in self._kernel.services
-                            for label, site in service.sites.items()}
         found = self._labels.get(label)
+        if found is None and not self._complete:
+            self._learn(self._kernel.services.loaded)  # whoever made a site has loaded its service
+            if label not in self._labels:
+                self._learn(tuple(self._kernel.services))
+                self._complete = True
+            found = self._labels.get(label)
         return partial(self._answer, found, name) if found else None
+
+    def _learn(self, services: tuple[Service, ...]) -> None:
+        for service in services:
+            for label, site in service.sites.items():
+                self._labels[label] = (service.name, site)
 
     async def _answer(self, found: tuple[str, Callable[..., Awaitable[Response]]], name: str,
                       request: Request) -> Response:

@@ -48,6 +48,11 @@ class Services:
             service = self._loaded[name] = import_module(f"{self._package}.{folder}").service
         return service
 
+    @property
+    def loaded(self) -> tuple[Service, ...]:
+        """The services that have been asked for so far."""
+        return tuple(self._loaded.values())
+
     def __iter__(self) -> Iterator[Service]:
         return (self[name] for name in self.names)
 

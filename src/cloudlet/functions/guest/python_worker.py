@@ -1,9 +1,10 @@
 """A Python worker: load the handler, then answer one event after another.
 
-Frames are a length of four bytes, a letter and a body. First ``B`` goes out (the process stands) and ``C``
-comes in: the environment of the function it is for, in JSON. Then in comes ``I`` (a JSON head of four-byte length,
-then the event). Out go ``R`` (ready; the milliseconds and memory it took), ``L`` (a log entry), ``A``
-(an answer: memory in KB, then JSON), ``E`` (an error, likewise), ``D`` (an error after which it ends).
+Frames are a length of four bytes, a letter and a body. First ``B`` goes out (the process stands) and
+``C`` comes in: the environment of the function it is for, in JSON. Then in comes ``I`` (a JSON head with a
+length of four bytes, then the event). Out go ``R`` (ready; the milliseconds and memory it took), ``F`` (it
+could not be loaded), ``L`` (a log entry), ``A`` (an answer: memory in KB, then JSON), ``E`` (an error,
+likewise), and ``D`` (an error after which the process ends).
 """
 
 import json

@@ -6,7 +6,6 @@ no sleeps: a forked worker finds a state nobody was in the middle of changing.
 """
 
 import array
-import contextlib
 import json
 import os
 import selectors
@@ -18,6 +17,7 @@ import typing
 import furnisher  # type: ignore[import-not-found]
 import python_worker  # type: ignore[import-not-found]
 import sandbox  # type: ignore[import-not-found]
+import warming  # type: ignore[import-not-found]
 
 _LARGEST = 1 << 20
 Order = typing.Dict[str, typing.Any]
@@ -37,9 +37,7 @@ def main() -> None:
     else:
         sys.path[0] = setup["runtime_folder"]
     errands = furnisher.start() if isolated else None
-    for name in setup["warm"]:
-        with contextlib.suppress(ImportError):
-            __import__(name)
+    warming.warm(setup["warm"])
     Zygote(orders, errands, setup["privileged"]).serve()
 
 

@@ -67,9 +67,21 @@ async def attempt(
     age_ms = (ASYNC_AGE_S if config.age_s is None else config.age_s) * 1000
 
     async def again(at_ms: int, tries: int, pauses: int) -> None:
-        await call.transact(lambda inner: timers.schedule(
-            inner, attempt, at_ms=at_ms, id=f"lambda/{event}/{tries}/{pauses}", name=name,
-            qualifier=qualifier, payload=payload, event=event, accepted_ms=accepted_ms, tries=tries, pauses=pauses))
+        await call.transact(
+            lambda inner: timers.schedule(
+                inner,
+                attempt,
+                at_ms=at_ms,
+                id=f"lambda/{event}/{tries}/{pauses}",
+                name=name,
+                qualifier=qualifier,
+                payload=payload,
+                event=event,
+                accepted_ms=accepted_ms,
+                tries=tries,
+                pauses=pauses,
+            )
+        )
 
     async def finish(tries: int, how: str, result: Config | None = None) -> None:
         await call.transact(lambda inner: _finish(inner, where, config, payload, event, tries, how, result))

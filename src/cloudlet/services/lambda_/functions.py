@@ -1,6 +1,7 @@
 """Functions: created, changed, published, listed and deleted."""
 
 import re
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ from ...kernel import Call, Conversation
 from ...store import Blobs
 from . import code as packages
 from .errors import InvalidParameterValueException, PreconditionFailedException, ResourceConflictException
-from .limits import ENVIRONMENT, LAYERS
+from .layers import folder_of
+from .limits import ENVIRONMENT, LAYERS, MEMORY_MB, TIMEOUT_S
 from .records import (
     LATEST,
     Function,
@@ -56,7 +58,9 @@ async def create_function(
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-    _check(call, runtime, snap_start, vpc_config, environment, layers)
+    _check(call, runtime, snap_start, vpc_config, environment)
+    _check_size(timeout, memory_size)
+    await _check_layers(call, layers)
     await call.transact(lambda inner: _absent(inner, name))
     package = await packages.fetch(call, code)
     record = Version(
@@ -126,7 +130,9 @@ async def update_function_configuration(
 ) -> Config:
     """Change the configuration of ``$LATEST``; its workers are retired."""
     name = name_of(call, function_name).name
-    _check(call, runtime, snap_start, vpc_config, environment, layers)
+    _check(call, runtime, snap_start, vpc_config, environment)
+    _check_size(timeout, memory_size)
+    await _check_layers(call, layers)
     changes: Config = {
         "role": role,
         "handler": handler,
@@ -277,21 +283,14 @@ def untag_resource(call: Call, resource: str, tag_keys: list[str]) -> None:
     functions.put(call, whole.name, record=whole)
 
 
-def _check(
-    call: Conversation,
-    runtime: str | None,
-    snap_start: Config | None,
-    vpc_config: Config | None,
-    environment: Config | None,
-    layers: list[str] | None,
-) -> None:
+def _check(call: Conversation, runtime: str | None, snap_start: Config | None, vpc_config: Config | None,
+           environment: Config | None) -> None:
     """What the model's constraints don't say."""
     if runtime:
         call.use(Pool).runtimes.serving(runtime)
     if (snap_start or {}).get("ApplyOn", "None") != "None":
         raise InvalidParameterValueException(
-            "cloudlet does not snapshot initialised functions: SnapStart.ApplyOn must be None."
-        )
+            "cloudlet does not snapshot initialised functions: SnapStart.ApplyOn must be None.")
     if (vpc_config or {}).get("SubnetIds") or (vpc_config or {}).get("SecurityGroupIds"):
         raise InvalidParameterValueException("There are no VPCs here: leave VpcConfig out.")
     variables = (environment or {}).get("Variables", {})
@@ -299,16 +298,29 @@ def _check(
         if _RESERVED.fullmatch(key):
             raise InvalidParameterValueException(
                 f"{_UNABLE} contains reserved keys that are currently not supported for modification. "
-                f"Reserved keys used in this request: {key}"
-            )
+                f"Reserved keys used in this request: {key}")
     size = sum(len(key.encode()) + len(value.encode()) for key, value in variables.items())
     if size > ENVIRONMENT:
         raise InvalidParameterValueException(
             f"{_UNABLE} exceeded the {ENVIRONMENT // 1024}KB limit. "
-            f"String measured: {msgspec.json.encode(variables).decode()[:200]}"
-        )
+            f"String measured: {msgspec.json.encode(variables).decode()[:200]}")
+
+
+def _check_size(timeout: int | None, memory_size: int | None) -> None:
+    """Quotas that have been raised for some kinds of functions, and so are not in the model any more."""
+    for value, name, most in ((timeout, "timeout", TIMEOUT_S), (memory_size, "memorySize", MEMORY_MB)):
+        if value is not None and value > most:
+            raise InvalidParameterValueException(
+                f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
+                f"Member must have value less than or equal to {most}")
+
+
+async def _check_layers(call: Conversation, layers: list[str] | None) -> None:
+    """Layers must be there, and not too many."""
     if layers and len(layers) > LAYERS:
         raise InvalidParameterValueException(f"Cannot reference more than {LAYERS} layers.")
+    for arn in layers or ():
+        await call.transact(partial(folder_of, arn=arn))
 
 
 def _absent(call: Call, name: str) -> None:

@@ -10,11 +10,12 @@ from ...functions import Invocation, Outcome, Pool, Spec
 from ...functions.journal import Journal, Stream
 from ...identity import service_principal
 from ...kernel import Call, Conversation
-from .errors import TooManyRequestsException
+from .errors import InvalidParameterValueException, TooManyRequestsException
 from .layers import folder_of
 from .limits import CONCURRENCY
 from .records import LATEST, Function, Name, Version, aliases, arn_of, function, version
 
+_REUSED_MS = 3_600_000  # workers that start within an hour share credentials; each lives six, these twelve
 _MODES = {"Reserved": "ReservedFunctionConcurrentInvocationLimitExceeded",
           "Account": "ConcurrentInvocationLimitExceeded"}
 
@@ -114,24 +115,33 @@ async def role_credentials(call: Conversation, role: str, name: str) -> dict[str
 
     A role that does not exist here gives the account's own: an application can be tried before its roles are.
     """
+    granted, key = call.use(Pool).granted, f"{call.account}/{role}/{name}"
+    since_ms, known = granted.get(key, (0, {}))
+    if known and 0 <= call.now_ms - since_ms < _REUSED_MS:
+        return known
     try:
         assumed = await call.invoke(
-            "sts",
-            "AssumeRole",
-            as_principal=service_principal("lambda", call.account),
-            RoleArn=role,
-            RoleSessionName=name[:64],
-            DurationSeconds=43_200,
-        )
-        given = assumed["Credentials"]
-        return {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-                "AWS_SESSION_TOKEN": given["SessionToken"]}
+            "sts", "AssumeRole", as_principal=service_principal("lambda", call.account), RoleArn=role,
+            RoleSessionName=name[:64], DurationSeconds=43_200)
+    except AwsError as error:
+        if await _exists(call, role):
+            raise InvalidParameterValueException(
+                f"The role defined for the function cannot be assumed by Lambda. {error}") from None
+        return {"AWS_ACCESS_KEY_ID": call.account, "AWS_SECRET_ACCESS_KEY": "cloudlet",
+                "AWS_SESSION_TOKEN": "cloudlet"}
+    given = assumed["Credentials"]
+    found = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+             "AWS_SESSION_TOKEN": given["SessionToken"]}
+    granted[key] = (call.now_ms, found)
+    return found
+
+
+async def _exists(call: Conversation, role: str) -> bool:
+    try:
+        await call.invoke("iam", "GetRole", RoleName=role.rpartition("/")[2])
     except AwsError:
-        return {
-            "AWS_ACCESS_KEY_ID": call.account,
-            "AWS_SECRET_ACCESS_KEY": "cloudlet",
-            "AWS_SESSION_TOKEN": "cloudlet",
-        }
+        return False
+    return True
 
 
 def _write(call: Conversation, spec: Spec, invocation: Invocation, outcome: Outcome) -> None:
