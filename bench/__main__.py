@@ -21,6 +21,7 @@ Row = dict[str, Any]
 _CLIENTS = 32
 _QUEUES = 200
 _WATCH_S = 8.0
+_PAUSE_S = 0.2
 
 
 class Bench:
@@ -150,6 +151,7 @@ def cold(bench: Bench, cloud: Cloud, there: set[str]) -> None:
                 for n in range(7):
                     title = f"cold-{runtime.replace('.', '-')}-{len(code)}-{n}"
                     function(cloud, title, code, runtime)
+                    time.sleep(_PAUSE_S)  # cold starts come one at a time; what they leave to do is done
                     taken.append(
                         _once(
                             cloud,

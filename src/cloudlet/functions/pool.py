@@ -125,8 +125,8 @@ class Pool:
 
     async def _start(self, spec: Spec, credentials: Credentials) -> Worker:
         """Let a process that waits for a function become a worker of this one."""
-        given = await credentials(spec)
-        worker = await self._blank(self.runtimes.serving(spec.runtime))
+        given, runtime = await credentials(spec), self.runtimes.serving(spec.runtime)
+        worker = await self._blank(runtime)
         worker.stamp = _stamp(spec) if spec.watched else 0
         self._born[worker.id] = self._clock.now_ms()
         day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
@@ -136,14 +136,12 @@ class Pool:
         except BaseException:
             worker.kill()
             raise
+        await self.warm(runtime)  # the next one begins to wait, now that this one does not need the processor
         return worker
 
     async def _blank(self, runtime: str) -> Worker:
-        """A process that has started and waits for its function; the next one is started, too."""
-        ready = self._blanks.pop(runtime, None) or self._start_blank(runtime)
-        worker = await ready
-        if runtime not in self._blanks:
-            self._blanks[runtime] = self._start_blank(runtime)
+        """A process that has started and waits for its function."""
+        worker = await (self._blanks.pop(runtime, None) or self._start_blank(runtime))
         return worker if worker.usable else await self._start_blank(runtime)
 
     def _start_blank(self, runtime: str) -> "asyncio.Task[Worker]":
