@@ -50,8 +50,8 @@ class Live:
             await stop.wait()
             return
         await self._deploy_watched(application)
-        await watch(application, files=lambda: self._latest, stop=stop, code_changed=self._reload,
-                    template_changed=lambda: self._again(path))
+        await watch(application, files=lambda: self._latest, stop=stop, aside=self._cloudlet.folder,
+                    code_changed=self._reload, template_changed=lambda: self._again(path))
 
     async def answer(self, request: Request) -> Response:
         """``POST /_cloudlet/deploy``: deploy a folder of this machine, telling what happens line by line."""

@@ -19,8 +19,11 @@ async def watch(
     template_changed: Callable[[], Awaitable[None]],
     code_changed: Callable[[Path], Awaitable[None]],
     stop: asyncio.Event | None = None,
+    aside: Path | None = None,
 ) -> None:
     """Call back for every change until ``stop``; ``files`` gives the latest outcome.
+
+    Nothing below ``aside`` counts, such as the cloudlet's own data if that lies beside the code.
 
     ``template_changed`` is for the template and what it is made with (packages asked for, definitions,
     ``samconfig.toml``); ``code_changed`` gets the folder of the functions whose code it is.
@@ -31,7 +34,8 @@ async def watch(
     roots |= {folder for folder in (latest.code if latest else ()) if folder.is_dir()}
     async for changes in awatch(
         *_outermost(roots),
-        watch_filter=lambda kind, path: _matters(filter_, application, kind, path),
+        watch_filter=lambda kind, path: not (aside and Path(path).is_relative_to(aside))
+        and _matters(filter_, application, kind, path),
         step=_QUIET_MS,
         stop_event=stop,
         debounce=_QUIET_MS * 4,

@@ -37,6 +37,11 @@ class Group:
         """The folders a process must join."""
         return [str(folder) for folder in dict.fromkeys(self._folders.values())]
 
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the kernel holds the worker to its memory."""
+        return "memory" in self._folders
+
     def limit(self, memory_mb: int, tmp_mb: int) -> None:
         """Give a group that was made for any worker the limits of its function."""
         self._memory, self._tmp = memory_mb << 20, tmp_mb << 20

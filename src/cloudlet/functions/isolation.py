@@ -19,20 +19,22 @@ import sandbox
 root = tempfile.mkdtemp()
 try:
     if os.geteuid() != 0:
-        sandbox.become_mapped(sandbox.WORKER_UID)
-    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        sandbox.own_namespaces()
     sandbox.unshare(sandbox.CLONE_NEWNS)
     sandbox.mount("none", "/", flags=sandbox.MS_REC | sandbox.MS_PRIVATE)
     sandbox.mount("tmpfs", root, "tmpfs")
+    os.mkdir(root + "/proc")
+    sandbox.mount("proc", root + "/proc", "proc")
+    own = os.open(root + "/proc/self/ns/pid", os.O_RDONLY)
+    sandbox.setns(own, sandbox.CLONE_NEWPID)
     sandbox.unshare(sandbox.CLONE_NEWPID | sandbox.CLONE_NEWIPC)
     pid = os.fork()
     if pid == 0:
-        sandbox.mount("proc", root, "proc")
         sandbox.confine()
         os._exit(0)
     os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 except OSError as error:
-    print(error.strerror + ": " + str(error))
+    print(error)
     os._exit(1)
 """
 
@@ -85,9 +87,10 @@ def abilities() -> list[Ability]:
                           ("pids", "at most 1,024 processes and threads a worker"),
                           ("cpu", "processor time in proportion to memory, when it is short")):
         has = control in controls
-        found.append(Ability(f"{control} limit", has, what if has else
-                             f"the control group of this process does not let it limit {control}; "
-                             "run as root, or in a unit with Delegate=yes"))
+        instead = "memory is looked at when an invocation ends; " if control == "memory" else ""
+        why = (f"the control group of this process does not let it limit {control}; {instead}"
+               "to have it, run as root or in a unit with Delegate=yes")
+        found.append(Ability(f"{control} limit", has, what if has else why))
     node = shutil.which("node")
     found.append(Ability("Node.js functions", bool(node), node or "node is not installed"))
     return found

@@ -203,6 +203,9 @@ class Worker(asyncio.Protocol):
         if kind in "AED":
             outcome.memory_mb = -(-int.from_bytes(body[:8], "big") // 1024)
             outcome.payload = body[8:]
+            if outcome.memory_mb > self.spec.memory_mb and not self._group.limits_memory:
+                self._exceed(outcome, invocation)
+                return
             if kind != "A":
                 outcome.error = "Unhandled"
                 self.retired = self.retired or kind == "D"  # the process ends of its own accord
@@ -235,6 +238,12 @@ class Worker(asyncio.Protocol):
             self._fail(outcome, "Runtime.OutOfMemory", f"{prefix}Runtime exited with error: signal: killed")
         else:
             self._fail(outcome, "Runtime.ExitError", f"{prefix}{_how(self._status)}")
+
+    def _exceed(self, outcome: Outcome, invocation: Invocation) -> None:
+        """Where no control group holds the worker, what it has used is looked at when it answers."""
+        prefix = f"RequestId: {invocation.request_id} Error: "
+        self._fail(outcome, "Runtime.OutOfMemory", f"{prefix}Runtime exited with error: signal: killed")
+        self.retired = True
 
     def _fail(self, outcome: Outcome, kind: str, message: str) -> None:
         outcome.error = kind

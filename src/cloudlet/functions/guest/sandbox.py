@@ -95,6 +95,20 @@ def become_mapped(inside: int) -> None:
     _write("/proc/self/gid_map", f"{inside} {gid} 1")
 
 
+def own_namespaces() -> None:
+    """As an ordinary user: be privileged in a user namespace, and over a PID namespace that belongs to it.
+
+    The process that calls this stays behind and only waits; the one that goes on is its child.
+    """
+    become_mapped(WORKER_UID)
+    unshare(CLONE_NEWPID)
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        os._exit(max(os.waitstatus_to_exitcode(status), 0))
+    die_with_parent()
+
+
 def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> None:
     """Build the root that all workers share below ``root``, and move there.
 
@@ -144,6 +158,8 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
         bind(path, f"{root}/var/runtime/{name}")
     _check(_libc.pivot_root(root.encode(), (root + OLD).encode()), "pivot_root")
     os.chdir("/")
+    # a zygote of an ordinary user has a PID namespace of its own, and must see that one's numbers
+    mount("proc", OLD + "/proc", "proc", MS_NOSUID | MS_NODEV | 8)
 
 
 def show(task: str, layers: "list[str]", dependencies: str) -> "list[str]":

@@ -31,7 +31,7 @@ def main() -> None:
     isolated = bool(setup["root"])
     if isolated:
         if not setup["privileged"]:
-            sandbox.become_mapped(sandbox.WORKER_UID)
+            sandbox.own_namespaces()
         sandbox.build_base(setup["root"], setup["prefixes"], setup["runtime"])
         sys.path[0] = "/var/runtime"
     else:
