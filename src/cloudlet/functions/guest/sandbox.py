@@ -17,6 +17,8 @@ WORKER_UID = 993  # as inside Lambda
 OUTSIDE_UID = 231_993  # what a worker is on a machine where cloudlet runs as root
 OLD = "/.old"  # where the machine's own root hangs while a worker's is built
 
+_FOLDERS = ("dev", "proc", "tmp", "var/task", "var/runtime", "var/deps", "var/node_modules", "opt", "etc",
+            "root", "run", OLD[1:])
 _MODULES = "node_modules"
 _OPEN_TREE, _MOVE_MOUNT = 428, 429  # the same numbers on every architecture
 _OPEN_TREE_CLONE, _AT_RECURSIVE, _MOVE_EMPTY_PATH = 1, 0x8000, 4
@@ -118,19 +120,7 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
     unshare(CLONE_NEWNS)
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m")
-    for path in (
-        "dev",
-        "proc",
-        "tmp",
-        "var/task",
-        "var/runtime",
-        "var/deps", "var/node_modules",
-        "opt",
-        "etc",
-        "root",
-        OLD[1:],
-        "run",
-    ):
+    for path in _FOLDERS:
         os.makedirs(f"{root}/{path}", exist_ok=True)
     for path in _SYSTEM:
         if os.path.islink(path):

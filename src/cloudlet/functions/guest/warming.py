@@ -5,6 +5,8 @@ get what was parsed then, as all clients of one session already share it.
 """
 
 import contextlib
+import importlib
+import typing
 
 _KEPT = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
 
@@ -20,9 +22,8 @@ def warm(names: "list[str]") -> None:
 
 def keep_files() -> None:
     """Let botocore parse its large files only once in this process and those forked from it."""
-    import botocore.session  # it may be missing: a runtime without boto3 still serves
-    from botocore import loaders  # likewise
-
+    loaders: typing.Any = importlib.import_module("botocore.loaders")  # a runtime may lack it
+    sessions: typing.Any = importlib.import_module("botocore.session")
     kept: dict[str, object] = {}
     read = loaders.JSONFileLoader.load_file
 
@@ -36,6 +37,6 @@ def keep_files() -> None:
 
     loaders.JSONFileLoader.load_file = load_file
     # a client that is thrown away: it compiles patterns and imports what botocore imports late
-    session = botocore.session.Session()
+    session = sessions.Session()
     any_service = session.get_available_services()[0]
     session.create_client(any_service, "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
