@@ -66,6 +66,7 @@ class Timers:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._running: set[asyncio.Task[None]] = set()
+        self._leased: dict[str, int] = {}  # until when, of what runs here
 
     async def recover(self) -> None:
         """Start again what a cloudlet that ended had running; only when no other has this store open."""
@@ -91,7 +92,13 @@ class Timers:
     def _take(self, call: Call) -> list[Due[Timer]] | None:
         """What is due now, moved to the leases."""
         now = call.now_ms
-        self._give_back(call, _leases.due(call, now_ms=now, limit=_BATCH))
+        lapsed = _leases.due(call, now_ms=now, limit=_BATCH)
+        self._give_back(call, [due for due in lapsed if due.id not in self._leased])
+        for due in lapsed:
+            if due.id in self._leased:  # it runs here, however far somebody has moved the clock
+                _leases.remove(call, at_ms=due.at_ms, id=due.id)
+                _leases.add(call, at_ms=now + LEASE_MS, id=due.id, work=due.work)
+                self._leased[due.id] = now + LEASE_MS
         taken = []
         for due in _timers.due(call, now_ms=now, limit=_BATCH):
             _timers.remove(call, at_ms=due.at_ms, id=due.id)
@@ -116,10 +123,13 @@ class Timers:
         call = self._kernel.conversation(principal, timer.service, account=timer.account, region=timer.region,
                                          trace=Trace.parse(timer.trace))
 
+        self._leased[due.id] = due.at_ms
+
         def done(inner: Call) -> bool:
             """Close the lease; False if somebody else has the task by now."""
-            mine = _leases.get(inner, at_ms=due.at_ms, id=due.id) is not None
-            _leases.remove(inner, at_ms=due.at_ms, id=due.id)
+            until_ms = self._leased.get(due.id, due.at_ms)
+            mine = _leases.get(inner, at_ms=until_ms, id=due.id) is not None
+            _leases.remove(inner, at_ms=until_ms, id=due.id)
             return mine
 
         try:
@@ -131,6 +141,8 @@ class Timers:
         except Exception:
             log.exception("the task %s of %s failed; it will be tried again", timer.task, timer.service)
             await call.transact(lambda inner: self._postpone(inner, due) if done(inner) else None)
+        finally:
+            self._leased.pop(due.id, None)
 
     def _postpone(self, call: Call, due: Due[Timer]) -> None:
         _timers.add(call, at_ms=call.now_ms + _RETRY_MS, id=due.id, work=due.work)

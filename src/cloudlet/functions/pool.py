@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Pool:
         # more cold starts at once than processors can work on would all miss their time limit
         self._starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
         self._sweeper: asyncio.TimerHandle | None = None
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
         self.running: Counter[str] = Counter()  # invocations, by whatever those who count call them
         self.granted: dict[
             str, tuple[int, dict[str, str]]
@@ -78,6 +79,26 @@ class Pool:
                 if worker in idle:
                     idle.remove(worker)
                     worker.kill()
+
+    async def turn(self, key: str) -> None:
+        """Until an invocation counted under ``key`` is over; those who wait take turns."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(key, deque()).append(place)
+        await place
+
+    def leave(self, key: str) -> None:
+        """An invocation counted under ``key`` is over: count it off, and let one who waits go on."""
+        self.running[key] -= 1
+        if not self.running[key]:
+            del self.running[key]
+        queue = self._queues.get(key)
+        while queue:
+            place = queue.popleft()
+            if not place.done():
+                place.set_result(None)
+                break
+        if not queue:
+            self._queues.pop(key, None)
 
     def count(self) -> dict[str, int]:
         """How many workers there are, by function."""

@@ -13,12 +13,13 @@ import msgspec
 
 from ...errors import AwsError
 from ...fabric import targets, timers
+from ...functions import Outcome, Pool
 from ...kernel import Call, Conversation
 from ...store import Table
 from .errors import InvalidParameterValueException, ResourceNotFoundException, TooManyRequestsException
 from .limits import ASYNC_AGE_S, ASYNC_RETRIES, RETRY_DELAYS_MS
-from .records import LATEST, Name, arn_of, name_of, version
-from .runner import run
+from .records import LATEST, Name, Version, arn_of, name_of, version
+from .runner import counted_as, run
 from .service import lambda_
 
 _LONGEST_PAUSE_MS = 300_000
@@ -90,7 +91,7 @@ async def attempt(
         await finish(tries, "EventAgeExceeded")
         return
     try:
-        outcome, ran = await run(call, where, payload or b"{}", request_id=event)
+        outcome, ran = await _run_in_turn(call, where, payload or b"{}", event)
     except ResourceNotFoundException:
         return  # the function has been deleted meanwhile, and nobody is left to be told
     except TooManyRequestsException:
@@ -104,6 +105,18 @@ async def attempt(
             return
     result = {"version": ran.version, "error": outcome.error, "payload": outcome.payload}
     await finish(tries, "RetriesExhausted" if outcome.error else "Success", result)
+
+
+async def _run_in_turn(call: Conversation, name: Name, payload: bytes, event: str) -> tuple[Outcome, Version]:
+    """Run an event as soon as its function has a place; a function that has none at all throttles it."""
+    pool, key = call.use(Pool), counted_as(call, name.name)
+    while True:
+        try:
+            return await run(call, name, payload, request_id=event)
+        except TooManyRequestsException:
+            if not pool.running[key]:
+                raise
+        await pool.turn(key)
 
 
 def _config(call: Call, name: Name) -> InvokeConfig:

@@ -92,8 +92,8 @@ class Admission:
     """Counts a running invocation, and refuses the one too many."""
 
     def __init__(self, call: Conversation, pool: Pool, whole: Function) -> None:
-        self._running = pool.running
-        self._keys = [f"{call.account}/{call.region}/{whole.name}", f"{call.account}/{call.region}"]
+        self._pool, self._running = pool, pool.running
+        self._keys = [counted_as(call, whole.name), f"{call.account}/{call.region}"]
         self._limits = [(whole.reserved, "Reserved"), (CONCURRENCY, "Account")]
 
     def __enter__(self) -> None:
@@ -105,9 +105,12 @@ class Admission:
 
     def __exit__(self, *_: object) -> None:
         for key in self._keys:
-            self._running[key] -= 1
-            if not self._running[key]:
-                del self._running[key]
+            self._pool.leave(key)
+
+
+def counted_as(call: Conversation, name: str) -> str:
+    """What the invocations of a function are counted under."""
+    return f"{call.account}/{call.region}/{name}"
 
 
 async def role_credentials(call: Conversation, role: str, name: str) -> dict[str, str]:
