@@ -54,11 +54,13 @@ def load(body: bytes) -> Any:
 
 
 def _load_lenient(body: bytes) -> Any:
-    """Python's own parser is asked again: it takes NaN and lone surrogates, as AWS does."""
+    """Python's own parser is asked again: it takes NaN, as AWS does. Half a surrogate pair is no text."""
     try:
-        return json.loads(body)
+        document = json.loads(body)
+        json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise SerializationException("The request body is not well-formed JSON.") from None
+    return document
 
 
 def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Response:

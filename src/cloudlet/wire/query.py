@@ -72,7 +72,10 @@ def _tree(fields: dict[str, str]) -> Node:
     root: Node = {}
     for path, text in fields.items():
         node = root
-        for step in path.split(".", _DEEPEST):
+        steps = path.split(".", _DEEPEST)
+        if "" in steps:  # the field of a client that means something else by dots
+            continue
+        for step in steps:
             node = node.setdefault(step, {})
         node[""] = text
     return root

@@ -71,6 +71,8 @@ def describe_stack_events(call: Call, stack_name: str, next_token: str | None = 
     if stack is None:
         raise ValidationError(f"Stack [{stack_name}] does not exist")
     found: list[tuple[int, dict[str, Any]]] = []
+    if next_token and not next_token.isdigit():
+        raise ValidationError(f"NextToken {next_token} is not one that DescribeStackEvents gave")
     for number, event in records.history(call, stack, int(next_token) if next_token else None):
         if len(found) == _EVENTS_PAGE:
             return {"StackEvents": [one for _, one in found], "NextToken": str(found[-1][0])}

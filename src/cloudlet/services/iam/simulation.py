@@ -88,8 +88,8 @@ def _simulated(call: Call, caller: Principal, policies: Policies, actions: list[
                resources: list[str] | None,
                resource_policy: str | None, owner: str | None, entries: Entries | None, max_items: int | None,
                marker: str | None) -> dict[str, Any]:
-    given = {entry["ContextKeyName"].lower(): tuple(entry.get("ContextKeyValues", ())) for entry in entries
-             or ()}
+    given = {entry.get("ContextKeyName", "").lower(): tuple(entry.get("ContextKeyValues", ()))
+             for entry in entries or ()}
     usual = context_of(caller, policies, call.now_ms, {})
     context = {key: value for key, value in usual.items()
                if key.startswith(("aws:principal", "aws:user"))} | given

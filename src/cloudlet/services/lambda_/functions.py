@@ -23,6 +23,7 @@ from .records import (
     function,
     functions,
     name_of,
+    offset_of,
     version,
     versions,
 )
@@ -253,7 +254,7 @@ def list_versions_by_function(call: Call, function_name: str, marker: str | None
     records = sorted(
         (r for _, r in versions.items(call, name)), key=lambda r: int(r.version) if r.version != LATEST else 0
     )
-    start = int(marker or 0)
+    start = offset_of(marker)
     page = records[start : start + max_items]
     found: Config = {"Versions": [configuration(call, record, qualified=True) for record in page]}
     if start + max_items < len(records):

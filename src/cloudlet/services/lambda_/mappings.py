@@ -11,7 +11,7 @@ from ...store import Table
 from . import poller, sources
 from .errors import InvalidParameterValueException, ResourceConflictException, ResourceNotFoundException
 from .limits import MAPPING_CONCURRENCY, SQS_BATCH, SQS_BATCH_WITHOUT_WINDOW
-from .records import arn_of, name_of, version
+from .records import arn_of, name_of, offset_of, version
 from .service import lambda_
 
 Config = dict[str, Any]
@@ -151,7 +151,7 @@ def list_event_source_mappings(
         records = [record for record in records if record.function == wanted]
     if marker and not (marker.isascii() and marker.isdigit()):
         raise InvalidParameterValueException(f"The marker {marker!r} is none that was given out here.")
-    start = int(marker or 0)
+    start = offset_of(marker)
     found: Config = {
         "EventSourceMappings": [shown(call, record) for record in records[start : start + max_items]]
     }

@@ -96,6 +96,13 @@ def name_of(call: Call | Conversation, text: str, qualifier: str | None = None) 
     )
 
 
+def offset_of(marker: str | None) -> int:
+    """Where a page begins; a marker is the number of what came before it."""
+    if marker and not (marker.isascii() and marker.isdigit() and len(marker) < 10):
+        raise InvalidParameterValueException(f"The marker {marker} is not one that this operation gave.")
+    return int(marker or 0)
+
+
 def arn_of(call: Call | Conversation, name: str, qualifier: str = "") -> str:
     """The ARN of a function, a version or an alias."""
     return call.arn(f"function:{name}:{qualifier}" if qualifier else f"function:{name}")

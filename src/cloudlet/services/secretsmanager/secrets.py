@@ -215,6 +215,8 @@ def _check_key(key: str | None) -> None:
 
 
 def _tagged(old: dict[str, str], new: list[dict[str, str]]) -> dict[str, str]:
+    if not all(tag.get("Key") for tag in new):
+        raise InvalidParameterException("Every tag needs a Key.")
     if any(tag["Key"].startswith("aws:") for tag in new):
         raise InvalidParameterException("Tag keys may not begin with aws:")
     tags = {**old, **{tag["Key"]: tag.get("Value", "") for tag in new}}
