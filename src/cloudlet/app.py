@@ -25,6 +25,7 @@ from .gateway.server import Server
 from .identity import service_principal
 from .ids import Ids
 from .kernel import Kernel, Services
+from .kernel.faults import Faults
 from .kernel.place import Place
 from .store import Blobs, Store
 from .store.sqlite import Durability, SqliteStore
@@ -55,7 +56,9 @@ class Cloudlet:
         ids, self.clock = Ids(), Clock()
         self.tracer = Tracer(ids)
         self.kernel = Kernel(self.store, Services(), self.clock, ids, self.tracer)
-        self.kernel.guards.append(tracing(self.tracer))
+        faults = Faults(ids)
+        self.kernel.guards += [tracing(self.tracer), faults]
+        self.kernel.provide(faults)
         self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power"))
         self._timers, self._supervisor = Timers(self.kernel), Supervisor(self.kernel)
         self.pool = Pool(self.clock, ids, Runtimes(nearest=options.nearest_runtime))

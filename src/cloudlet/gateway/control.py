@@ -1,4 +1,4 @@
-"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, traces."""
+"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, traces."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,6 +7,7 @@ import msgspec
 from .. import __version__
 from ..clock import Clock
 from ..kernel import Kernel
+from ..kernel.faults import Faults, Rule
 from ..wire.http import Request, Response
 
 _FARTHEST_S = 100_000_000_000  # some 3,000 years: a moment must stay one that Python can name
@@ -20,6 +21,10 @@ class ClockCommand(msgspec.Struct, forbid_unknown_fields=True):
     set: float | None = None
     freeze: bool = False
     resume: bool = False
+
+
+class _Wish(msgspec.Struct, forbid_unknown_fields=True):
+    rules: list[Rule]
 
 
 class _Hands(msgspec.Struct):
@@ -44,6 +49,10 @@ class Control:
                 return self._time()
             case "POST", "clock":
                 return await self._move(request)
+            case "GET", "faults":
+                return _json({"rules": self._kernel.use(Faults).rules})
+            case "POST", "faults":
+                return await self._break(request)
             case "GET", "traces":
                 root = request.queries().get("trace", "")
                 spans = self._kernel.tracer.spans(root)
@@ -59,6 +68,16 @@ class Control:
         if raw:
             hands = msgspec.msgpack.decode(raw, type=_Hands)
             self._clock.offset_ms, self._clock.frozen_ms = hands.offset_ms, hands.frozen_ms
+
+    async def _break(self, request: Request) -> Response:
+        """Put fault rules in force, in place of those that are."""
+        try:
+            wish = msgspec.json.decode(await request.read(1 << 20) or b"", type=_Wish)
+        except msgspec.DecodeError as error:
+            form = '{"rules": [{"service": NAME, "operation": NAME, "error": CODE}]}'
+            return _json({"message": f"Faults are said as {form}: {error}"}, 400)
+        self._kernel.use(Faults).replace(wish.rules)
+        return _json({"rules": wish.rules})
 
     async def _move(self, request: Request) -> Response:
         try:
