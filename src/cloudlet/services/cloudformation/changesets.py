@@ -88,7 +88,7 @@ async def create_change_set(
     def create(inner: Call) -> ChangeSet:
         current = _subject(inner, stack_name, kind)
         found = _named(inner, current, name)
-        if found is not None:
+        if found is not None and found.execution_status != "EXECUTE_COMPLETE":  # one that is done gives way
             return _again(found, client_token)
         change_set = ChangeSet(inner.arn(f"changeSet/{name}/{inner.ids.uuid()}"), name, current.uuid, kind)
         change_set.description, change_set.on_failure = description or "", on_stack_failure or ""
