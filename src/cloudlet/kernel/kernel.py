@@ -135,17 +135,17 @@ class Kernel:
 
     def _leave(self, finishes: Iterable[Finish], error: Exception, call: Invocation) -> AwsError:
         """Tell the guards how it went; what is not AWS's becomes AWS's here, at the edge."""
-        outcome: AwsError | None = None
+        outcome: AwsError
         if isinstance(error, AwsError):
             outcome = error
         elif isinstance(error, StoreError):
             outcome = ServiceUnavailable(str(error))
-        elif error is not None:
+        else:
             log.exception("%s:%s failed (request %s)", call.service, call.operation, call.id, exc_info=error)
             outcome = InternalFailure(f"{call.service}:{call.operation} failed unexpectedly; "
                                       f"the cloudlet's log says why under {call.id}.")
         self._tell(finishes, outcome)
-        return outcome or InternalFailure()
+        return outcome
 
     def _tell(self, finishes: Iterable[Finish], outcome: AwsError | None) -> None:
         for finish in reversed(list(finishes)):
