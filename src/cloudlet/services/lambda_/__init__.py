@@ -12,8 +12,10 @@ from . import (
     permissions,
     poller,
     resources,
+    tags,
     targets,
     urls,
+    versions,
 )
 from .service import lambda_ as service
 
@@ -30,6 +32,8 @@ __all__ = [
     "poller",
     "resources",
     "service",
+    "tags",
     "targets",
     "urls",
+    "versions",
 ]

@@ -1,7 +1,5 @@
 """Functions: created, changed, published, listed and deleted."""
 
-import re
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,9 +8,8 @@ from ...functions import Pool
 from ...kernel import Call, Conversation
 from ...store import Blobs
 from . import code as packages
-from .errors import InvalidParameterValueException, PreconditionFailedException, ResourceConflictException
-from .layers import folder_of
-from .limits import ENVIRONMENT, LAYERS, MEMORY_MB, TIMEOUT_S
+from .checks import check, check_layers, check_size
+from .errors import InvalidParameterValueException, ResourceConflictException
 from .records import (
     LATEST,
     Function,
@@ -23,20 +20,12 @@ from .records import (
     function,
     functions,
     name_of,
-    offset_of,
     version,
     versions,
 )
 from .service import lambda_
+from .versions import expect, published, save
 
-_RESERVED = re.compile(
-    r"(_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\w+|ACCESS_KEY|"
-    r"ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))"
-)
-_UNABLE = (
-    "Lambda was unable to configure your environment variables because the environment variables "
-    "you have provided"
-)
 Config = dict[str, Any]
 
 
@@ -59,9 +48,9 @@ async def create_function(
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-    _check(call, runtime, snap_start, vpc_config, environment)
-    _check_size(timeout, memory_size)
-    await _check_layers(call, layers)
+    check(call, runtime, snap_start, vpc_config, environment)
+    check_size(timeout, memory_size)
+    await check_layers(call, layers)
     await call.transact(lambda inner: _absent(inner, name))
     package = await packages.fetch(call, code)
     record = Version(
@@ -74,8 +63,8 @@ async def create_function(
     def create(inner: Call) -> Config:
         _absent(inner, name)
         functions.put(inner, name, record=Function(name, inner.now_ms, tags=tags or {}))
-        _save(inner, record)
-        return configuration(inner, _publish(inner, record, "")) if publish else configuration(inner, record)
+        save(inner, record)
+        return configuration(inner, published(inner, record, "")) if publish else configuration(inner, record)
 
     created = await call.transact(create)
     await call.use(Pool).warm(runtime)
@@ -90,20 +79,20 @@ async def update_function_code(
         revision_id: str | None = None) -> Config:
     """Give ``$LATEST`` other code; its workers are retired."""
     name = name_of(call, function_name).name
-    await call.transact(lambda inner: _expect(version(inner, name), revision_id))
+    await call.transact(lambda inner: expect(version(inner, name), revision_id))
     package = await packages.fetch(call, {"ZipFile": zip_file, "S3Bucket": s3_bucket, "S3Key": s3_key,
                                           "S3ObjectVersion": s3_object_version, "ImageUri": image_uri})
 
     def change(inner: Call) -> Config:
         record = version(inner, name)
-        _expect(record, revision_id)
+        expect(record, revision_id)
         record.code, record.code_sha256, record.code_size = package.folder, package.sha256, package.size
         record.watched, record.blob, record.dependencies = package.watched, package.blob, package.dependencies
         record.architectures = architectures or record.architectures
         if dry_run:
             return configuration(inner, record)
         _touch(inner, record)
-        return configuration(inner, _publish(inner, record, "")) if publish else configuration(inner, record)
+        return configuration(inner, published(inner, record, "")) if publish else configuration(inner, record)
 
     changed = await call.transact(change)
     _retire(call, name)
@@ -131,9 +120,9 @@ async def update_function_configuration(
 ) -> Config:
     """Change the configuration of ``$LATEST``; its workers are retired."""
     name = name_of(call, function_name).name
-    _check(call, runtime, snap_start, vpc_config, environment)
-    _check_size(timeout, memory_size)
-    await _check_layers(call, layers)
+    check(call, runtime, snap_start, vpc_config, environment)
+    check_size(timeout, memory_size)
+    await check_layers(call, layers)
     changes: Config = {
         "role": role,
         "handler": handler,
@@ -150,7 +139,7 @@ async def update_function_configuration(
 
     def change(inner: Call) -> Config:
         record = version(inner, name)
-        _expect(record, revision_id)
+        expect(record, revision_id)
         record = msgspec.structs.replace(
             record, **{key: value for key, value in changes.items() if value is not None}
         )
@@ -230,145 +219,21 @@ async def delete_function(call: Conversation, function_name: str, qualifier: str
     _retire(call, name.name)
 
 
-@lambda_.operation
-def publish_version(call: Call, function_name: str, code_sha256: str | None = None, description: str = "",
-                    revision_id: str | None = None) -> Config:
-    """Make a numbered version of ``$LATEST``; the last one again, if nothing has changed since."""
-    record = version(call, name_of(call, function_name).name)
-    _expect(record, revision_id)
-    if code_sha256 and code_sha256 != record.code_sha256:
-        raise InvalidParameterValueException(
-            f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST "
-            f"({record.code_sha256}). "
-            "Please try again with the CodeSHA256 in $LATEST."
-        )
-    return configuration(call, _publish(call, record, description))
-
-
-@lambda_.operation
-def list_versions_by_function(call: Call, function_name: str, marker: str | None = None,
-                              max_items: int = 50) -> Config:
-    """The versions of a function, ``$LATEST`` first."""
-    name = name_of(call, function_name).name
-    function(call, name)
-    records = sorted(
-        (r for _, r in versions.items(call, name)), key=lambda r: int(r.version) if r.version != LATEST else 0
-    )
-    start = offset_of(marker)
-    page = records[start : start + max_items]
-    found: Config = {"Versions": [configuration(call, record, qualified=True) for record in page]}
-    if start + max_items < len(records):
-        found["NextMarker"] = str(start + max_items)
-    return found
-
-
-@lambda_.operation
-def list_tags(call: Call, resource: str) -> Config:
-    """The tags of a function."""
-    return {"Tags": function(call, name_of(call, resource).name).tags}
-
-
-@lambda_.operation
-def tag_resource(call: Call, resource: str, tags: dict[str, str]) -> None:
-    """Add tags to a function."""
-    whole = function(call, name_of(call, resource).name)
-    whole.tags |= tags
-    functions.put(call, whole.name, record=whole)
-
-
-@lambda_.operation
-def untag_resource(call: Call, resource: str, tag_keys: list[str]) -> None:
-    """Remove tags from a function."""
-    whole = function(call, name_of(call, resource).name)
-    whole.tags = {key: value for key, value in whole.tags.items() if key not in tag_keys}
-    functions.put(call, whole.name, record=whole)
-
-
-def _check(call: Conversation, runtime: str | None, snap_start: Config | None, vpc_config: Config | None,
-           environment: Config | None) -> None:
-    """What the model's constraints don't say."""
-    if runtime:
-        call.use(Pool).runtimes.serving(runtime)
-    if (snap_start or {}).get("ApplyOn", "None") != "None":
-        raise InvalidParameterValueException(
-            "cloudlet does not snapshot initialised functions: SnapStart.ApplyOn must be None.")
-    if (vpc_config or {}).get("SubnetIds") or (vpc_config or {}).get("SecurityGroupIds"):
-        raise InvalidParameterValueException("There are no VPCs here: leave VpcConfig out.")
-    variables = (environment or {}).get("Variables", {})
-    for key in variables:
-        if _RESERVED.fullmatch(key):
-            raise InvalidParameterValueException(
-                f"{_UNABLE} contains reserved keys that are currently not supported for modification. "
-                f"Reserved keys used in this request: {key}")
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in variables.items())
-    if size > ENVIRONMENT:
-        raise InvalidParameterValueException(
-            f"{_UNABLE} exceeded the {ENVIRONMENT // 1024}KB limit. "
-            f"String measured: {msgspec.json.encode(variables).decode()[:200]}")
-
-
-def _check_size(timeout: int | None, memory_size: int | None) -> None:
-    """Quotas that have been raised for some kinds of functions, and so are not in the model any more."""
-    for value, name, most in ((timeout, "timeout", TIMEOUT_S), (memory_size, "memorySize", MEMORY_MB)):
-        if value is not None and value > most:
-            raise InvalidParameterValueException(
-                f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
-                f"Member must have value less than or equal to {most}")
-
-
-async def _check_layers(call: Conversation, layers: list[str] | None) -> None:
-    """Layers must be there, and not too many."""
-    if layers and len(layers) > LAYERS:
-        raise InvalidParameterValueException(f"Cannot reference more than {LAYERS} layers.")
-    for arn in layers or ():
-        await call.transact(partial(folder_of, arn=arn))
-
-
 def _absent(call: Call, name: str) -> None:
     if functions.get(call, name) is not None:
         raise ResourceConflictException(f"Function already exist: {name}", Type="User")
 
 
-def _expect(record: Version, revision: str | None) -> None:
-    if revision and revision != record.revision:
-        raise PreconditionFailedException(Type="User")
-
-
 def _touch(call: Call, record: Version) -> None:
     """Save ``$LATEST`` as changed now."""
     record.modified_ms, record.revision = call.now_ms, call.ids.uuid()
-    _save(call, record)
-
-
-def _save(call: Call, record: Version) -> None:
-    if record.blob:
-        call.use(Blobs).refer(call, record.blob, arn_of(call, record.name, record.version))
-    versions.put(call, record.name, record.version, record=record)
+    save(call, record)
 
 
 def _drop(call: Call, record: Version) -> None:
     if record.blob:
         call.use(Blobs).release(call, record.blob, arn_of(call, record.name, record.version))
     versions.delete(call, record.name, record.version)
-
-
-def _publish(call: Call, latest: Version, description: str) -> Version:
-    whole = function(call, latest.name)
-    last = versions.get(call, latest.name, str(whole.next_version - 1))
-    if last and _essence(last) == _essence(latest):
-        return last
-    number = str(whole.next_version)
-    record = msgspec.structs.replace(latest, version=number, description=description or latest.description,
-                                     revision=call.ids.uuid(), modified_ms=call.now_ms)
-    _save(call, record)
-    whole.next_version += 1
-    functions.put(call, whole.name, record=whole)
-    return record
-
-
-def _essence(record: Version) -> Version:
-    """What makes a version another one."""
-    return msgspec.structs.replace(record, version="", revision="", modified_ms=0, description="")
 
 
 def _retire(call: Conversation, name: str) -> None:
