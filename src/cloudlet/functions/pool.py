@@ -1,25 +1,29 @@
 """The pool: warm workers by function, a new one when none is idle.
 
 A worker runs one event at a time. It is retired when its function's code changes, when it has idled
-for long, or when something happened to it; nothing waits for that but the process itself.
+for long, or when something happened to it; nothing waits for that but the process itself. An event that
+finds no idle worker takes the first that is given back or started, whichever comes first.
 """
 
 import asyncio
 import logging
 import os
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..clock import Clock
 from ..ids import Ids
 from .cgroups import Groups
-from .isolation import can_isolate
+from .orders import blank_order, environment, order, stamp
 from .runtimes import OWN, Runtimes
+from .snapshots import Snapshot, SnapshotFailed
 from .spec import Invocation, Outcome, Spec
-from .worker import Worker
+from .turns import Turns
+from .worker import Origin, Worker
 from .zygotes import Zygote
 
 log = logging.getLogger(__name__)
@@ -27,10 +31,21 @@ Lines = list[tuple[int, str]]
 Credentials = Callable[[Spec], Awaitable[dict[str, str]]]
 Sink = Callable[[Spec, str, Lines], None]
 IDLE_S = 600.0  # a worker without work is ended after this
-_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
-_PATIENCE_S = 5.0  # for workers to end when the pool does
+_PATIENCE_S = 5.0  # for workers to end when the pool does; for a turn to start one
 _BLANK_MB = 512  # until its function says otherwise
 CREDENTIALS_MS = 6 * 3_600_000  # a worker is replaced after this: its credentials last twice as long
+
+
+class Provision(NamedTuple):
+    """Workers that are kept initialised."""
+
+    spec: Spec
+    most: int
+    credentials: Credentials
+
+
+class InitFailed(Exception):
+    """A function could not be loaded; the text is the error in Lambda's JSON."""
 
 
 class Pool:
@@ -46,9 +61,12 @@ class Pool:
         self._blanks: dict[str, asyncio.Task[Worker]] = {}  # by runtime, for the next function that needs one
         # more cold starts at once than processors can work on would all miss their time limit
         self._starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
+        self._waiting: dict[str, deque[asyncio.Future[Worker]]] = defaultdict(deque)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._snapshots: dict[str, asyncio.Task[Snapshot]] = {}
+        self._provisioned: dict[str, Provision] = {}
         self._sweeper: asyncio.TimerHandle | None = None
-        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
-        self.running: Counter[str] = Counter()  # invocations, by whatever those who count call them
+        self.turns = Turns()
         self.granted: dict[
             str, tuple[int, dict[str, str]]
         ] = {}  # credentials by role and name, and since when
@@ -57,18 +75,42 @@ class Pool:
 
     async def run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
         """Run one event in a warm worker, or in one started now."""
-        worker = self._pick(spec)
-        if worker is None:
-            async with self._starting:
-                worker = self._pick(spec) or await self._start(spec, credentials)
+        worker = self._pick(spec) or await self._obtain(spec, credentials)
         deadline_ms = int(time.time() * 1000) + spec.timeout_ms
         outcome = await worker.run(invocation, deadline_ms)
-        if worker.usable:
-            self._idle[spec.key].append(worker)
-            self._sweep_later()
-        else:
-            worker.kill()
+        self._give_back(worker)
         return outcome
+
+    async def provision(self, spec: Spec, count: int, credentials: Credentials) -> None:
+        """Keep ``count`` initialised workers; they stand when this returns. Again to change how many.
+
+        :class:`InitFailed` if the function can't be loaded; then none are kept.
+        """
+        self._provisioned[spec.key] = Provision(spec, count, credentials)
+        try:
+            await self._fill(spec.key)
+        except BaseException:
+            self.release(spec.key)
+            raise
+
+    def release(self, key: str) -> None:
+        """Keep no more workers for that function than are used."""
+        self._provisioned.pop(key, None)
+        self._sweep_later()
+
+    def provisioned(self, key: str) -> int:
+        """How many initialised workers are kept for a function, and stand."""
+        kept = self._provisioned.get(key)
+        return min(kept.most, sum(worker.loaded for worker in self._of(key))) if kept else 0
+
+    async def snapshot(self, spec: Spec, credentials: Credentials) -> Snapshot:
+        """The initialised process that workers of ``spec`` are copied from, made now if there is none."""
+        making = self._snapshots.get(spec.key)
+        if making is None or (making.done() and not self._good(making)):
+            if making and making.done() and not making.cancelled() and not making.exception():
+                making.result().retire()
+            making = self._snapshots[spec.key] = asyncio.create_task(self._take(spec, credentials))
+        return await asyncio.shield(making)
 
     def retire(self, concerns: Callable[[Spec], bool]) -> None:
         """Let no worker take another event whose function ``concerns`` says is concerned."""
@@ -79,33 +121,8 @@ class Pool:
                 if worker in idle:
                     idle.remove(worker)
                     worker.kill()
-
-    async def turn(self, key: str) -> None:
-        """Until an invocation counted under ``key`` is over; those who wait take turns."""
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(key, deque()).append(place)
-        await place
-
-    def leave(self, key: str) -> None:
-        """An invocation counted under ``key`` is over: count it off, and let one who waits go on."""
-        self.running[key] -= 1
-        if not self.running[key]:
-            del self.running[key]
-        queue = self._queues.get(key)
-        while queue:
-            place = queue.popleft()
-            if not place.done():
-                place.set_result(None)
-                break
-        if not queue:
-            self._queues.pop(key, None)
-
-    def count(self) -> dict[str, int]:
-        """How many workers there are, by function."""
-        found: dict[str, int] = defaultdict(int)
-        for worker in self._workers.values():
-            found[worker.spec.arn] += 1
-        return dict(found)
+        for kept in [one for one in self._provisioned.values() if concerns(one.spec)]:
+            del self._provisioned[kept.spec.key]
 
     async def warm(self, runtime: str) -> None:
         """Start what a runtime needs before the first call asks for it."""
@@ -117,9 +134,11 @@ class Pool:
         """End every worker."""
         if self._sweeper:
             self._sweeper.cancel()
-        for blank in self._blanks.values():
-            blank.cancel()
-        await asyncio.gather(*self._blanks.values(), return_exceptions=True)
+        self._provisioned.clear()
+        starting = [*self._blanks.values(), *self._tasks, *self._snapshots.values()]
+        for task in starting:
+            task.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
         workers = list(self._workers.values())
         for worker in workers:
             worker.kill()
@@ -132,33 +151,174 @@ class Pool:
 
     def _pick(self, spec: Spec) -> Worker | None:
         idle = self._idle.get(spec.key)
-        stamp = _stamp(spec) if spec.watched else 0
         while idle:
             worker = idle.pop()
-            if (
-                worker.usable
-                and worker.stamp == stamp
-                and 0 <= self._clock.now_ms() - self._born[worker.id] < CREDENTIALS_MS
-            ):
+            if self._fresh(worker):
                 return worker
             worker.kill()
         return None
 
-    async def _start(self, spec: Spec, credentials: Credentials) -> Worker:
+    def _fresh(self, worker: Worker) -> bool:
+        """Whether it may take another event: it is well, its code the present one, its credentials last."""
+        written = stamp(worker.spec) if worker.spec.watched else 0
+        age_ms = self._clock.now_ms() - self._born[worker.id] if worker.usable else -1
+        return worker.stamp == written and 0 <= age_ms < CREDENTIALS_MS
+
+    def _give_back(self, worker: Worker) -> None:
+        """Let the next event have it: one that waits already, or one to come."""
+        if not worker.usable:
+            worker.kill()
+            return
+        waiting = self._waiting.get(worker.spec.key)
+        while waiting and self._fresh(worker):
+            place = waiting.popleft()
+            if not place.done():
+                place.set_result(worker)
+                return
+        self._idle[worker.spec.key].append(worker)
+        self._sweep_later()
+
+    async def _obtain(self, spec: Spec, credentials: Credentials) -> Worker:
+        """The first worker that somebody gives back or that has been started."""
+        place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        self._waiting[spec.key].append(place)
+        self._background(self._start_for(place, spec, credentials))
+        try:
+            return await place
+        finally:
+            if not self._waiting[spec.key]:
+                del self._waiting[spec.key]
+
+    async def _start_for(self, place: asyncio.Future[Worker], spec: Spec, credentials: Credentials) -> None:
+        """Start a worker, unless another was given back before its turn came."""
+        try:
+            async with self._turn_to_start():
+                if place.done():
+                    return
+                worker = await self._start(spec, credentials)
+        except BaseException as error:
+            if not place.done():
+                place.set_exception(error if isinstance(error, Exception) else RuntimeError("it stops"))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        if place.done():
+            worker.forget_init()
+            self._give_back(worker)
+        else:
+            place.set_result(worker)
+
+    @asynccontextmanager
+    async def _turn_to_start(self) -> AsyncIterator[None]:
+        """A few start at once. One that has waited for long goes ahead: those may be waiting for it."""
+        try:
+            await asyncio.wait_for(self._starting.acquire(), _PATIENCE_S)
+        except TimeoutError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            self._starting.release()
+
+    async def _start(self, spec: Spec, credentials: Credentials, how: str = "on-demand") -> Worker:
         """Let a process that waits for a function become a worker of this one."""
+        if spec.snapshot:
+            return await self._restore(spec, credentials)
         given, runtime = await credentials(spec), self.runtimes.serving(spec.runtime)
         worker = await self._blank(runtime)
-        worker.stamp = _stamp(spec) if spec.watched else 0
+        await self._adopt(worker, spec, given, how)
+        await self.warm(runtime)  # the next one begins to wait, now that this one does not need the processor
+        return worker
+
+    async def _adopt(self, worker: Worker, spec: Spec, given: dict[str, str], how: str) -> None:
+        worker.stamp = stamp(spec) if spec.watched else 0
         self._born[worker.id] = self._clock.now_ms()
-        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
-        stream = f"{day}/[{spec.version}]{worker.id}"
+        stream = self._stream(spec, worker.id)
+        told = environment(spec, stream, self.endpoint)
+        told["AWS_LAMBDA_INITIALIZATION_TYPE"] = how
         try:
-            await worker.adopt(spec, stream, _order(spec, _environment(spec, stream, self.endpoint) | given))
+            await worker.adopt(spec, stream, order(spec, told | given))
         except BaseException:
             worker.kill()
             raise
-        await self.warm(runtime)  # the next one begins to wait, now that this one does not need the processor
+
+    def _stream(self, spec: Spec, id: str) -> str:
+        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
+        return f"{day}/[{spec.version}]{id}"
+
+    def _good(self, making: asyncio.Task[Snapshot]) -> bool:
+        if making.cancelled() or making.exception():
+            return False
+        snapshot = making.result()
+        return snapshot.usable and 0 <= self._clock.now_ms() - snapshot.taken_ms < CREDENTIALS_MS
+
+    async def _take(self, spec: Spec, credentials: Credentials) -> Snapshot:
+        """Initialise a function once, for all the workers to come."""
+        given, runtime = await credentials(spec), self.runtimes.serving(spec.runtime)
+        template = self._make(spec, self._zygote(self.runtimes.interpreter(runtime)))
+        snapshot = Snapshot(template, self._ended, self._clock.now_ms())
+        await template.start(blank_order(self.runtimes.interpreter(runtime), runtime), snapshot.theirs)
+        await self._adopt(template, spec, given, "snap-start")
+        template.forget_init()
+        try:
+            await snapshot.taken()
+        except SnapshotFailed:
+            template.kill()
+            raise
+        return snapshot
+
+    async def _restore(self, spec: Spec, credentials: Credentials) -> Worker:
+        """A copy of the initialised process; it tells the next log stream from the last."""
+        snapshot = await self.snapshot(spec, credentials)
+        worker = self._make(spec, snapshot)
+        worker.stream = self._stream(spec, worker.id)
+        told = {"AWS_LAMBDA_LOG_STREAM_NAME": worker.stream}
+        try:
+            await worker.restore({"tmp_mb": spec.tmp_mb, "environment": told})
+        except BaseException:
+            self._forget(worker.id)
+            worker.abandon()
+            raise
         return worker
+
+    def _make(self, spec: Spec, origin: Origin) -> Worker:
+        id = self._ids.hex(32)
+        group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
+        worker = Worker(id, spec, origin, group, "", self._between, self._clock.now_ms)
+        self._workers[id], self._born[id] = worker, self._clock.now_ms()
+        return worker
+
+    async def _fill(self, key: str) -> None:
+        """Start what is missing of the workers that are kept for a function."""
+        kept = self._provisioned.get(key)
+        missing = kept.most - len(self._of(key)) if kept else 0
+        if kept and missing > 0:
+            await asyncio.gather(*(self._prepare(kept) for _ in range(missing)))
+
+    async def _prepare(self, kept: Provision) -> None:
+        async with self._turn_to_start():
+            worker = await self._start(kept.spec, kept.credentials, "provisioned-concurrency")
+        if worker.failure:
+            worker.kill()
+            raise InitFailed(worker.failure)
+        worker.forget_init()
+        self._give_back(worker)
+
+    async def _refill(self, key: str) -> None:
+        try:
+            await self._fill(key)
+        except Exception as error:
+            log.warning("a provisioned worker of %s could not be replaced: %s", key.partition(" ")[0], error)
+
+    def _of(self, key: str) -> list[Worker]:
+        """The workers of a function that take events or will."""
+        return [one for one in self._workers.values() if one.spec.key == key and one.usable and one.stream]
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _blank(self, runtime: str) -> Worker:
         """A process that has started and waits for its function."""
@@ -167,13 +327,9 @@ class Pool:
 
     def _start_blank(self, runtime: str) -> "asyncio.Task[Worker]":
         async def start() -> Worker:
-            id = self._ids.hex(32)
             spec = Spec("", "", "", "", runtime, "", Path(), memory_mb=_BLANK_MB)
-            group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
-            zygote = self._zygote(self._fork_interpreter(runtime))
-            worker = Worker(id, spec, zygote, group, "", self._between, self._clock.now_ms)
-            self._workers[id], self._born[id] = worker, self._clock.now_ms()
-            await worker.start(_blank_order(self.runtimes.interpreter(runtime), runtime))
+            worker = self._make(spec, self._zygote(self._fork_interpreter(runtime)))
+            await worker.start(blank_order(self.runtimes.interpreter(runtime), runtime))
             return worker
         return asyncio.get_running_loop().create_task(start())
 
@@ -191,6 +347,8 @@ class Pool:
         worker = self._forget(id)
         if worker:
             worker.ended(status)
+            if worker.spec.key in self._provisioned:
+                self._background(self._refill(worker.spec.key))
 
     def _forget(self, id: str) -> Worker | None:
         worker = self._workers.pop(id, None)
@@ -219,66 +377,16 @@ class Pool:
         self._sweeper = None
         now = time.monotonic()
         for key, idle in list(self._idle.items()):
-            for worker in [one for one in idle if now - one.idle_since >= IDLE_S]:
+            kept = self._provisioned[key].most if key in self._provisioned else 0
+            for worker in [one for one in idle if now - one.idle_since >= IDLE_S][kept:]:
                 idle.remove(worker)
                 worker.kill()
             if not idle:
                 del self._idle[key]
-        if self._idle:
+        for key, making in list(self._snapshots.items()):
+            if making.done() and not (self._good(making) and now - making.result().used_at < IDLE_S):
+                del self._snapshots[key]
+                if not making.cancelled() and not making.exception():
+                    making.result().retire()
+        if self._idle or self._snapshots:
             self._sweep_later()
-
-
-def _order(spec: Spec, environment: dict[str, str]) -> dict[str, Any]:
-    """What a waiting process must be told and shown."""
-    return {"task": str(spec.code), "layers": [str(layer) for layer in spec.layers],
-            "dependencies": str(spec.dependencies or ""), "tmp_mb": spec.tmp_mb, "environment": environment}
-
-
-def _blank_order(interpreter: Path, runtime: str) -> dict[str, Any]:
-    """What the zygote must know to start a process for any function; Python's are forks of its own."""
-    guest = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
-    argv = [] if runtime.startswith("python") else [str(interpreter), f"{guest}/node_worker.mjs"]
-    return {"tmp_mb": 512, "argv": argv,
-            "environment": {"PATH": _PATH, "HOME": "/tmp", "LANG": "en_US.UTF-8", "TZ": ":UTC"}}
-
-
-def _environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
-    """The environment AWS documents, the function's own on top, and where SDKs find the cloudlet."""
-    isolated = can_isolate()
-    task, deps = ("/var/task", "/var/deps") if isolated else (str(spec.code), str(spec.dependencies or ""))
-    layers = ["/opt"] if isolated else [str(layer) for layer in reversed(spec.layers)]
-    minor = spec.runtime.removeprefix("python")
-    path = [
-        task,
-        *(
-            f"{layer}/{sub}"
-            for layer in layers
-            for sub in ("python", f"python/lib/python{minor}/site-packages")
-        ),
-    ]
-    node = [f"{layer}/nodejs/node_modules" for layer in layers]
-    node += [f"{deps}/node_modules"] if deps else []
-    base = {
-        "LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": _PATH, "HOME": "/tmp",
-        "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "LAMBDA_TASK_ROOT": task,
-        "LAMBDA_RUNTIME_DIR": "/var/runtime", "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
-        "AWS_LAMBDA_FUNCTION_NAME": spec.name, "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb), "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": stream, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_REGION": spec.region, "AWS_DEFAULT_REGION": spec.region, "AWS_ENDPOINT_URL": endpoint,
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "_HANDLER": spec.handler,
-        "_CLOUDLET_PATH": ":".join(path + ([deps] if deps else [])), "NODE_PATH": ":".join(node),
-        "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-    }
-    return base | dict(spec.environment)
-
-
-def _stamp(spec: Spec) -> int:
-    """When the handler's file was last written: a saved file is live on the very next call."""
-    module = spec.handler.rpartition(".")[0]
-    for suffix in (".py", ".js", ".mjs", ".cjs"):
-        try:
-            return (spec.code / f"{module.replace('.', '/')}{suffix}").stat().st_mtime_ns
-        except OSError:
-            continue
-    return 0

@@ -16,6 +16,15 @@ from ..errors import AwsError
 OWN = f"python3.{sys.version_info.minor}"  # the one cloudlet itself runs on
 _PYTHONS = tuple(f"python3.{minor}" for minor in range(9, 16))
 _NODE = re.compile(r"v(\d+)\.")
+# where version managers keep interpreters that are on nobody's PATH
+_KEPT_PYTHONS = (
+    ".pyenv/versions/*/bin", ".local/share/uv/python/*/bin", ".local/share/mise/installs/python/*/bin",
+    ".asdf/installs/python/*/bin",
+)
+_KEPT_NODES = (
+    ".nvm/versions/node/*/bin", ".local/share/fnm/node-versions/*/installation/bin",
+    ".local/share/mise/installs/node/*/bin", ".asdf/installs/nodejs/*/bin", ".volta/tools/image/node/*/bin",
+)
 _NAME = re.compile(r"(python3\.|nodejs)(\d+)(?:\.x)?")
 
 
@@ -31,9 +40,9 @@ class Runtimes:
 
     def serving(self, runtime: str) -> str:
         """The installed runtime that serves ``runtime``; an error that says what there is instead."""
-        there = found()
-        if runtime in there:
+        if _found(runtime):
             return runtime
+        there = found()
         wanted = _NAME.fullmatch(runtime)
         kin = [(abs(int(match[2]) - int(wanted[2])), name) for name in there
                if wanted and (match := _NAME.fullmatch(name)) and match[1] == wanted[1]]
@@ -49,36 +58,66 @@ class Runtimes:
 
     def interpreter(self, runtime: str) -> Path:
         """The interpreter that serves ``runtime``."""
-        return found()[self.serving(runtime)]
+        path = _found(self.serving(runtime))
+        assert path
+        return path
 
 
-@cache
 def found() -> dict[str, Path]:
     """AWS's names of the runtimes that there are, and the interpreter of each."""
-    runtimes: dict[str, Path] = {}
-    for name in _PYTHONS:
-        path = shutil.which(name)
-        if path and name != OWN and _answers(path):
-            runtimes[name] = Path(path).resolve()
-    runtimes[OWN] = Path(sys.executable).resolve()
-    node = shutil.which("node")
-    version = node_version()
-    if node and version:
-        runtimes[f"nodejs{version}.x"] = Path(node).resolve()
-    return runtimes
+    pythons = {name: path for name in _PYTHONS if (path := _python(name))}
+    return pythons | {f"nodejs{major}.x": path for major, path in _nodes().items()}
+
+
+def _found(runtime: str) -> Path | None:
+    """The interpreter of one runtime; the others need not be looked for."""
+    return _python(runtime) if runtime.startswith("python") else found().get(runtime)
 
 
 @cache
-def node_version() -> int:
-    """The major version of the Node.js that is installed; 0 if there is none."""
-    node = shutil.which("node")
-    if not node:
-        return 0
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    match = _NODE.match(told)
-    return int(match[1]) if match else 0
+def _python(name: str) -> Path | None:
+    if name == OWN:
+        return Path(sys.executable).resolve()
+    paths = _candidates(name, _KEPT_PYTHONS) if name in _PYTHONS else []
+    return next((path.resolve() for path in paths if _answer(path, "-c", "0") is not None), None)
 
 
-def _answers(path: str) -> bool:
-    """Whether the interpreter runs: version managers leave names behind that lead nowhere."""
-    return subprocess.run([path, "-c", "0"], capture_output=True, check=False).returncode == 0
+@cache
+def _nodes() -> dict[int, Path]:
+    nodes: dict[int, Path] = {}
+    for path in node_candidates():
+        match = _NODE.match(_answer(path, "--version") or "")
+        if match:
+            nodes.setdefault(int(match[1]), path.resolve())
+    return nodes
+
+
+def node_candidates() -> list[Path]:
+    """Where Node.js may be; the folders must be shown to workers before anybody asks which release it is."""
+    return _candidates("node", _KEPT_NODES)
+
+
+def _candidates(name: str, kept: tuple[str, ...]) -> list[Path]:
+    """Where a program lies: the one on the PATH, then what version managers keep, the newest first."""
+    on_path = shutil.which(name)
+    if on_path and Path(on_path).parent.name == "shims":
+        on_path = None  # a version manager's, which may lead nowhere
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without a home
+        return [Path(on_path)] if on_path else []
+    others = [path for pattern in kept for path in home.glob(f"{pattern}/{name}")]
+    return [*([Path(on_path)] if on_path else []), *sorted(others, key=_release, reverse=True)]
+
+
+def _release(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.parent.parent.name)]
+
+
+def _answer(path: Path, *arguments: str) -> str | None:
+    """What an interpreter says; None if it does not run: version managers leave names behind."""
+    try:
+        done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -12,6 +12,7 @@ class Spec(msgspec.Struct, frozen=True):
     ``key`` names what was deployed (the function's ARN, version and revision). ``code`` is the folder
     mounted at ``/var/task``, ``layers`` those merged at ``/opt`` in order, ``dependencies`` one whose
     packages can be imported besides. ``watched``: the folder is somebody's working copy and may change.
+    ``snapshot``: it is initialised once, and its workers are copies of that process.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Spec(msgspec.Struct, frozen=True):
     region: str = ""
     log_group: str = ""
     watched: bool = False
+    snapshot: bool = False
 
 
 class Invocation(msgspec.Struct):
@@ -51,6 +53,7 @@ class Outcome(msgspec.Struct):
     error: str = ""  # the error's type, for the report line; the payload has the rest
     duration_ms: float = 0.0
     init_ms: float = 0.0  # 0 when the worker was warm
+    restore_ms: float = 0.0  # likewise, of a snapshot
     memory_mb: int = 0  # the most the worker has used
     log: list[tuple[int, str]] = []  # what the function wrote meanwhile: milliseconds since 1970, line
     stream: str = ""  # the name of the worker's log stream

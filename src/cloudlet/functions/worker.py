@@ -7,16 +7,23 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from .cgroups import Group
 from .spec import Invocation, Outcome, Spec
-from .zygotes import Zygote
 
 _HEAD = struct.Struct(">IB")
 PAYLOAD_LIMIT = 6 * 1024 * 1024 + 100  # bytes of an answer
 INIT_LIMIT_S = 10.0
 _LINE_LIMIT = 256 << 10  # bytes of a log event
+
+
+class Origin(Protocol):
+    """Where workers come from: a zygote, or the snapshot of an initialised function."""
+
+    async def fork(self, order: dict[str, Any], files: list[int], /) -> int: ...
+    async def furnish(self, order: dict[str, Any], /) -> None: ...
+    def kill(self, worker: str, /) -> None: ...
 
 
 class Worker(asyncio.Protocol):
@@ -26,7 +33,7 @@ class Worker(asyncio.Protocol):
         self,
         id: str,
         spec: Spec,
-        zygote: Zygote,
+        zygote: Origin,
         group: Group,
         stream: str,
         on_log: Callable[["Worker", list[tuple[int, str]]], None],
@@ -34,7 +41,7 @@ class Worker(asyncio.Protocol):
     ) -> None:
         self.id, self.spec, self.stream, self.stamp = id, spec, stream, 0
         self.idle_since = time.monotonic()
-        self.retired = False
+        self.retired = self.loaded = False
         self.zygote, self._group, self._on_log, self._now_ms = zygote, group, on_log, now_ms
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
@@ -48,9 +55,9 @@ class Worker(asyncio.Protocol):
         self._init: dict[str, Any] | None = None  # what initialisation took; told once
         self._gone = asyncio.Event()
 
-    async def start(self, order: dict[str, Any]) -> None:
-        """Have the process started, for a function that is not known yet."""
-        await self._spawn(order)
+    async def start(self, order: dict[str, Any], *more: socket.socket) -> None:
+        """Have the process started, for a function that is not known yet; it gets ``more`` besides."""
+        await self._spawn(order, *more)
         assert self._waiting
         await self._waiting  # it says that it stands, or it has ended
 
@@ -62,13 +69,33 @@ class Worker(asyncio.Protocol):
         self._group.watch(lambda: self.kill("memory"))
         folders = {key: order[key] for key in ("task", "layers", "dependencies", "tmp_mb")}
         await self.zygote.furnish({**folders, "id": self.id})
-        self._waiting = asyncio.get_running_loop().create_future()
-        if self._transport is not None:
-            body = json.dumps(order["environment"]).encode()
-            self._transport.write(_HEAD.pack(len(body), ord("C")) + body)
-        await self._load(begun)
+        await self._load(begun, order["environment"])
 
-    async def _spawn(self, order: dict[str, Any]) -> None:
+    async def restore(self, order: dict[str, Any]) -> None:
+        """Have the process copied from a snapshot, which has loaded the function already."""
+        begun = time.perf_counter()
+        await self._spawn(order)
+        self._group.watch(lambda: self.kill("memory"))
+        await self._load(begun, order["environment"])
+        assert self._init
+        self._init["restored"] = True
+
+    @property
+    def failure(self) -> str:
+        """Why the function could not be loaded; empty if it could."""
+        if not self._init or not self._init["failure"]:
+            return ""
+        kind, body = self._init["failure"]
+        return body.decode("utf-8", "replace") if kind == "F" else f"Error: {_how(self._status)}"
+
+    def forget_init(self) -> None:
+        """Let the first invocation not tell of the initialisation, for which nobody waited."""
+        if not self.failure:
+            self._init = None
+        self._on_log(self, self._lines)
+        self._lines, self._between = [], True
+
+    async def _spawn(self, order: dict[str, Any], *more: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         self._log_end, log_write = os.pipe()
@@ -78,20 +105,28 @@ class Worker(asyncio.Protocol):
             await loop.create_connection(lambda: self, sock=ours)
             loop.add_reader(self._log_end, self._read_log)
             self._waiting = loop.create_future()
-            await self.zygote.fork({**order, "id": self.id, "cgroups": self._group.paths}, theirs, log_write)
+            files = [theirs.fileno(), log_write, *(one.fileno() for one in more)]
+            await self.zygote.fork({**order, "id": self.id, "cgroups": self._group.paths}, files)
         finally:
             theirs.close()
             os.close(log_write)
 
-    async def _load(self, begun: float) -> None:
-        """Until the function has been loaded, or has failed to."""
-        assert self._waiting
-        timer = asyncio.get_running_loop().call_later(INIT_LIMIT_S, self.kill, "init")
+    async def _load(self, begun: float, environment: dict[str, str]) -> None:
+        """Tell the process its function; until that has been loaded, or has failed to."""
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        if self._transport is not None:
+            body = json.dumps(environment).encode()
+            self._transport.write(_HEAD.pack(len(body), ord("C")) + body)
+        else:
+            self._waiting.set_result(("X", b""))
+        timer = loop.call_later(INIT_LIMIT_S, self.kill, "init")
         kind, body = await self._waiting
         timer.cancel()
-        self._init = {"ms": (time.perf_counter() - begun) * 1000, "failure": None}
+        self._init = {"ms": (time.perf_counter() - begun) * 1000, "failure": None, "restored": False}
         if kind != "R":
             self._init["failure"] = (kind, body)
+        self.loaded = kind == "R"
 
     @property
     def usable(self) -> bool:
@@ -106,7 +141,7 @@ class Worker(asyncio.Protocol):
         self._between = False
         init, self._init = self._init, None
         if init:
-            outcome.init_ms = init["ms"]
+            outcome.init_ms, outcome.restore_ms = (0.0, init["ms"]) if init["restored"] else (init["ms"], 0.0)
         outcome.log = self._lines  # what it wrote while it loaded comes first
         begun = time.perf_counter()
         if init and init["failure"]:

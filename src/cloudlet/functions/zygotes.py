@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from .isolation import can_isolate
+from .runtimes import node_candidates
 
 log = logging.getLogger(__name__)
 _GUEST = Path(__file__).parent / "guest"
 # what AWS's Python runtime brings along
 _RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
+_OWN_RUNTIME = {"cloudlet": str(_GUEST),
+                "snapshot_restore_py.py": str(_GUEST / "snapshot_restore_py.py")}
 _WARM = (
     "json",
     "logging",
@@ -59,13 +62,13 @@ class Zygote:
         self._process, self._orders = self._spawn()
         asyncio.get_running_loop().add_reader(self._orders, self._hear)
 
-    async def fork(self, order: dict[str, Any], channel: socket.socket, log_end: int) -> int:
-        """Have a worker started; its process id comes back. The worker gets both files."""
+    async def fork(self, order: dict[str, Any], files: list[int]) -> int:
+        """Have a worker started; its process id comes back. The worker gets the files."""
         await asyncio.shield(self._ready)
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._started[order["id"]] = started
         message = json.dumps({"do": "fork", **order}).encode()
-        socket.send_fds(self._orders, [message], [channel.fileno(), log_end])
+        socket.send_fds(self._orders, [message], files)
         return await started
 
     async def furnish(self, order: dict[str, Any]) -> None:
@@ -94,13 +97,13 @@ class Zygote:
     def _spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         runtime = _runtime_packages()
-        for name, path in runtime.items():
+        for name, path in (runtime | _OWN_RUNTIME).items():
             (self._scratch / name).symlink_to(path)
         isolated = can_isolate()
         root = self._scratch / "root"
         root.mkdir()
         setup = {"root": str(root) if isolated else "", "privileged": os.geteuid() == 0, "warm": _WARM,
-                 "prefixes": _prefixes(self._interpreter), "runtime": runtime | {"cloudlet": str(_GUEST)},
+                 "prefixes": _prefixes(self._interpreter), "runtime": runtime | _OWN_RUNTIME,
                  "runtime_folder": str(self._scratch)}
         process = subprocess.Popen(
             [
@@ -178,7 +181,5 @@ def _prefixes(interpreter: Path) -> list[str]:
         code = "import sys; print(sys.base_prefix); print(sys.base_exec_prefix)"
         told = set(subprocess.run([str(interpreter), "-E", "-S", "-c", code], capture_output=True, text=True,
                                   check=True).stdout.split())
-    node = shutil.which("node")
-    if node:
-        told.add(str(Path(node).resolve().parent.parent))
+    told |= {str(path.resolve().parent.parent) for path in node_candidates()}
     return sorted(str(Path(path).resolve()) for path in told if path != "/")

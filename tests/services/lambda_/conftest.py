@@ -2,12 +2,13 @@
 
 import io
 import json
-import shutil
 import time
 import zipfile
 from dataclasses import dataclass
 
 import pytest
+
+from cloudlet.functions.runtimes import found
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 PYTHON = "python3.11"
@@ -59,10 +60,10 @@ def deploy(cloudlet, request):
 @pytest.fixture
 def node():
     """The Node.js runtime of this machine, or a skip with the reason."""
-    if shutil.which("node") is None:
+    names = [name for name in found() if name.startswith("nodejs")]
+    if not names:
         pytest.skip("node is not installed")
-    from cloudlet.functions.runtimes import node_version
-    return f"nodejs{node_version()}.x"
+    return names[0]
 
 
 @pytest.fixture

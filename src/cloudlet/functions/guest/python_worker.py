@@ -18,6 +18,8 @@ import time
 import traceback
 import typing
 
+import snapshot  # type: ignore[import-not-found]
+
 _HEAD = struct.Struct(">IB")
 Told = typing.Dict[str, typing.Any]
 
@@ -175,8 +177,10 @@ class LineWriter:
         return False
 
 
-def main(handle: int) -> None:
-    """Serve events until the pool hangs up."""
+def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
+    """Serve events until the pool hangs up; with ``control``, only copies of this process do."""
+    if control >= 0:
+        snapshot.stay_behind()
     channel = Channel(handle)
     channel.write("B", b"")  # the sandbox stands and the process waits to be told its function
     told = channel.read()
@@ -200,12 +204,32 @@ def main(handle: int) -> None:
     os.environ.pop("_CLOUDLET_PATH", None)
     try:
         function = load(os.environ["_HANDLER"])
+        if control >= 0:
+            snapshot.before_snapshot()
     except BaseException as error:
         channel.write("F", report(error, ""))
         return
     channel.write("R", json.dumps({"ms": (time.perf_counter() - begun) * 1000, "kb": peak_kb()}).encode())
+    if control >= 0 and not restored(channel, socket.socket(fileno=control), handle, isolated):
+        return
     while (frame := channel.read()) is not None:
         answer(channel, function, frame[1], formatter)
+
+
+def restored(channel: Channel, control: socket.socket, handle: int, isolated: bool) -> bool:
+    """Let workers be copied from here; True in each that is ready for events."""
+    snapshot.serve(control, handle, isolated)
+    told = channel.read()
+    if told is None:
+        return False
+    os.environ.update(json.loads(told[1]))
+    try:
+        snapshot.after_restore()
+    except BaseException as error:
+        channel.write("F", report(error, ""))
+        return False
+    channel.write("R", b"{}")
+    return True
 
 
 def load(name: str) -> object:

@@ -207,8 +207,11 @@ def enter(tmp_mb: int, privileged: bool) -> None:
         become_mapped(WORKER_UID)
 
 
-def confine() -> None:
-    """Give up every privilege, and the system calls no function needs."""
+def confine(*, nesting: bool = False) -> None:
+    """Give up every privilege, and the system calls no function needs.
+
+    ``nesting``: but for those that make namespaces inside this one; a snapshot does that for its copies.
+    """
     for capability in range(64):
         if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break
@@ -218,7 +221,7 @@ def confine() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
     resource.setrlimit(resource.RLIMIT_NPROC, (1024, 1024))
     _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-    program = seccomp_program(os.uname().machine)
+    program = seccomp_program(os.uname().machine, nesting=nesting)
     if program:
         filters = ctypes.create_string_buffer(program)
         fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(filters))
@@ -325,11 +328,12 @@ _FORBIDDEN = {
         442,
     ),
 }
+_NESTING = {"x86_64": (165, 272), "aarch64": (40, 97)}  # mount, unshare
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _NEW_NAMESPACES = 0x7E020000
 
 
-def seccomp_program(machine: str) -> bytes:
+def seccomp_program(machine: str, *, nesting: bool = False) -> bytes:
     """A filter as the kernel runs it: forbidden calls answer EPERM, foreign architectures end the process."""
     if machine not in _ARCHITECTURES:
         return b""
@@ -346,6 +350,8 @@ def seccomp_program(machine: str) -> bytes:
     if machine == "x86_64":
         program += [op(0x35, 0, 1, 0x40000000), op(give, 0, 0, deny)]  # the x32 numbering of the same calls
     for number in _FORBIDDEN[machine]:
+        if nesting and number in _NESTING[machine]:
+            continue
         program += [op(equal, 0, 1, number), op(give, 0, 0, deny)]
     # clone3 hides its flags from filters: it is "not there", and libc falls back to clone
     program += [op(equal, 0, 1, 435), op(give, 0, 0, absent)]
@@ -356,7 +362,12 @@ def seccomp_program(machine: str) -> bytes:
 
 def die_with_parent() -> None:
     """End when the process that started this one does."""
-    _libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    control_process(PR_SET_PDEATHSIG, 9)
+
+
+def control_process(what: int, value: int) -> None:
+    """prctl(2)."""
+    _libc.prctl(what, value, 0, 0, 0)
 
 
 def _write(path: str, text: str) -> None:

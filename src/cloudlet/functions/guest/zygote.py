@@ -118,7 +118,7 @@ class Zygote:
             for handle in (self._orders.fileno(), errands, self._wake, self._wakes, self._own_pids):
                 if handle >= 0:
                     os.close(handle)
-            channel, log = files
+            channel, log, *control = files
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)
@@ -135,13 +135,13 @@ class Zygote:
             os.environ.clear()
             os.environ.update(order["environment"])
             if self._isolated:
-                sandbox.confine()
+                sandbox.confine(nesting=bool(control))
             os.chdir("/")
             if order["argv"]:
                 os.set_inheritable(channel, True)
                 os.environ["_CLOUDLET_CHANNEL"] = str(channel)
                 os.execve(order["argv"][0], order["argv"], dict(os.environ))
-            python_worker.main(channel)
+            python_worker.main(channel, *control, isolated=self._isolated)
             os._exit(0)
         except BaseException as error:
             os.write(2, f"cloudlet could not start the function's process: {error!r}\n".encode())

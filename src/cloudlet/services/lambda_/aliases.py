@@ -3,6 +3,8 @@
 from typing import Any
 
 from ...kernel import Call
+from . import provisioned
+from .concurrency import recount
 from .errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -47,6 +49,7 @@ def update_alias(call: Call, function_name: str, name: str, function_version: st
     record.weights = record.weights if routing_config is None else _weights(routing_config)
     record.revision = call.ids.uuid()
     aliases.put(call, function, name, record=record)
+    provisioned.start(call, function, name)
     return _shown(call, function, record)
 
 
@@ -60,7 +63,10 @@ def get_alias(call: Call, function_name: str, name: str) -> Config:
 @lambda_.operation
 def delete_alias(call: Call, function_name: str, name: str) -> None:
     """Delete an alias; no error if there is none."""
-    aliases.delete(call, name_of(call, function_name).name, name)
+    function = name_of(call, function_name).name
+    aliases.delete(call, function, name)
+    provisioned.drop(call, function, name)
+    recount(call)
 
 
 @lambda_.operation

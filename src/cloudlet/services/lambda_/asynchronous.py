@@ -109,14 +109,14 @@ async def attempt(
 
 async def _run_in_turn(call: Conversation, name: Name, payload: bytes, event: str) -> tuple[Outcome, Version]:
     """Run an event as soon as its function has a place; a function that has none at all throttles it."""
-    pool, key = call.use(Pool), counted_as(call, name.name)
+    turns, key = call.use(Pool).turns, counted_as(call, name.name)
     while True:
         try:
             return await run(call, name, payload, request_id=event)
         except TooManyRequestsException:
-            if not pool.running[key]:
+            if not turns.running[key]:
                 raise
-        await pool.turn(key)
+        await turns.wait(key)
 
 
 def _config(call: Call, name: Name) -> InvokeConfig:

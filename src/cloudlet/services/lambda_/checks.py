@@ -23,14 +23,11 @@ _UNABLE = (
 Config = dict[str, Any]
 
 
-def check(call: Conversation, runtime: str | None, snap_start: Config | None, vpc_config: Config | None,
+def check(call: Conversation, runtime: str | None, vpc_config: Config | None,
            environment: Config | None) -> None:
     """What the model's constraints don't say."""
     if runtime:
         call.use(Pool).runtimes.serving(runtime)
-    if (snap_start or {}).get("ApplyOn", "None") != "None":
-        raise InvalidParameterValueException(
-            "cloudlet does not snapshot initialised functions: SnapStart.ApplyOn must be None.")
     if (vpc_config or {}).get("SubnetIds") or (vpc_config or {}).get("SecurityGroupIds"):
         raise InvalidParameterValueException("There are no VPCs here: leave VpcConfig out.")
     variables = (environment or {}).get("Variables", {})

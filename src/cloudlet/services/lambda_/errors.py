@@ -51,3 +51,11 @@ class PolicyLengthExceededException(AwsError):
 
 class TooManyRequestsException(AwsError):
     """Rate Exceeded."""
+
+
+class ProvisionedConcurrencyConfigNotFoundException(AwsError):
+    """The specified configuration does not exist."""
+
+
+class SnapStartException(AwsError):
+    """The afterRestore runtime hook encountered an error."""

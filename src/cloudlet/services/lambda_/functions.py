@@ -9,7 +9,10 @@ from ...kernel import Call, Conversation
 from ...store import Blobs
 from . import code as packages
 from .checks import check, check_layers, check_size
+from .concurrency import recount
 from .errors import InvalidParameterValueException, ResourceConflictException
+from .limits import TMP_MB
+from .provisioned import drop as drop_provisioned
 from .records import (
     LATEST,
     Function,
@@ -24,6 +27,7 @@ from .records import (
     versions,
 )
 from .service import lambda_
+from .snapstart import check_snap_start
 from .versions import expect, published, save
 
 Config = dict[str, Any]
@@ -48,17 +52,19 @@ async def create_function(
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-    check(call, runtime, snap_start, vpc_config, environment)
+    check(call, runtime, vpc_config, environment)
     check_size(timeout, memory_size)
+    apply_on, tmp_mb = _apply_on(snap_start), (ephemeral_storage or {}).get("Size", TMP_MB)
+    check_snap_start(apply_on, runtime, tmp_mb)
     await check_layers(call, layers)
     await call.transact(lambda inner: _absent(inner, name))
     package = await packages.fetch(call, code)
     record = Version(
         name, LATEST, role, runtime, handler, package.folder, package.sha256, package.size, call.now_ms,
-        call.ids.uuid(), description, timeout, memory_size, (ephemeral_storage or {}).get("Size", 512),
+        call.ids.uuid(), description, timeout, memory_size, tmp_mb,
         (environment or {}).get("Variables", {}), layers or [], architectures or ["x86_64"],
         (dead_letter_config or {}).get("TargetArn", ""), logging_config or {}, package.watched,
-        package.dependencies, package.blob)
+        package.dependencies, package.blob, apply_on)
 
     def create(inner: Call) -> Config:
         _absent(inner, name)
@@ -101,26 +107,16 @@ async def update_function_code(
 
 @lambda_.operation
 async def update_function_configuration(
-    call: Conversation,
-    function_name: str,
-    role: str | None = None,
-    handler: str | None = None,
-    description: str | None = None,
-    timeout: int | None = None,
-    memory_size: int | None = None,
-    environment: Config | None = None,
-    runtime: str | None = None,
-    dead_letter_config: Config | None = None,
-    revision_id: str | None = None,
-    layers: list[str] | None = None,
-    ephemeral_storage: Config | None = None,
-    snap_start: Config | None = None,
-    logging_config: Config | None = None,
-    vpc_config: Config | None = None,
-) -> Config:
+        call: Conversation, function_name: str, role: str | None = None, handler: str | None = None,
+        description: str | None = None, timeout: int | None = None, memory_size: int | None = None,
+        environment: Config | None = None, runtime: str | None = None,
+        dead_letter_config: Config | None = None, revision_id: str | None = None,
+        layers: list[str] | None = None, ephemeral_storage: Config | None = None,
+        snap_start: Config | None = None, logging_config: Config | None = None,
+        vpc_config: Config | None = None) -> Config:
     """Change the configuration of ``$LATEST``; its workers are retired."""
     name = name_of(call, function_name).name
-    check(call, runtime, snap_start, vpc_config, environment)
+    check(call, runtime, vpc_config, environment)
     check_size(timeout, memory_size)
     await check_layers(call, layers)
     changes: Config = {
@@ -135,6 +131,7 @@ async def update_function_configuration(
         "layers": layers,
         "tmp_mb": ephemeral_storage["Size"] if ephemeral_storage else None,
         "logging": logging_config,
+        "snap_start": _apply_on(snap_start) if snap_start else None,
     }
 
     def change(inner: Call) -> Config:
@@ -143,6 +140,7 @@ async def update_function_configuration(
         record = msgspec.structs.replace(
             record, **{key: value for key, value in changes.items() if value is not None}
         )
+        check_snap_start(record.snap_start, record.runtime, record.tmp_mb)
         _touch(inner, record)
         return configuration(inner, record)
 
@@ -208,15 +206,23 @@ async def delete_function(call: Conversation, function_name: str, qualifier: str
                     "Unable to delete version because the following aliases reference it"
                 )
             _drop(inner, version(inner, name.name, name.qualifier))
+            drop_provisioned(inner, name.name, name.qualifier)
+            recount(inner)
             return
         for _, record in list(versions.items(inner, name.name)):
             _drop(inner, record)
         for key, _ in list(aliases.items(inner, name.name)):
             aliases.delete(inner, *key)
         functions.delete(inner, name.name)
+        drop_provisioned(inner, name.name)
+        recount(inner)
 
     await call.transact(delete)
     _retire(call, name.name)
+
+
+def _apply_on(snap_start: Config | None) -> str:
+    return str((snap_start or {}).get("ApplyOn", "None"))
 
 
 def _absent(call: Call, name: str) -> None:

@@ -8,6 +8,7 @@ ENVIRONMENT = 4_096  # bytes of all environment variables
 LAYERS = 5
 TIMEOUT_S = 900
 MEMORY_MB = 10_240
+TMP_MB = 512  # of /tmp, unless more is asked for
 CONCURRENCY = 1_000  # at once, in an account and region
 UNRESERVED = 100  # of them no function may reserve
 POLICY = 20_480  # bytes of a resource-based policy

@@ -53,6 +53,9 @@ class Version(msgspec.Struct):
     watched: bool = False  # the folder is somebody's working copy
     dependencies: str = ""  # a folder of packages besides
     blob: str = ""  # the package as it was uploaded
+    snap_start: str = "None"
+    state: str = "Active"
+    state_reason: tuple[str, str] = ("", "")  # code and text, when it is not active
 
 
 class Alias(msgspec.Struct):
@@ -130,6 +133,7 @@ def configuration(call: Call | Conversation, record: Version, *, qualified: bool
     numbered = record.version != LATEST
     arn = arn_of(call, record.name, record.version if numbered or qualified else "")
     group = record.logging.get("LogGroup") or f"/aws/lambda/{record.name}"
+    optimised = numbered and record.snap_start != "None"
     found: dict[str, Any] = {
         "FunctionName": record.name,
         "FunctionArn": arn,
@@ -145,14 +149,16 @@ def configuration(call: Call | Conversation, record: Version, *, qualified: bool
         "Version": record.version,
         "TracingConfig": {"Mode": "PassThrough"},
         "RevisionId": record.revision,
-        "State": "Active",
+        "State": record.state,
         "LastUpdateStatus": "Successful",
         "PackageType": "Zip",
         "Architectures": record.architectures,
         "EphemeralStorage": {"Size": record.tmp_mb},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {"ApplyOn": record.snap_start, "OptimizationStatus": "On" if optimised else "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": group} | record.logging,
     }
+    if record.state != "Active":
+        found["StateReasonCode"], found["StateReason"] = record.state_reason
     if record.environment:
         found["Environment"] = {"Variables": record.environment}
     if record.layers:

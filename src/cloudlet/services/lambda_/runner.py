@@ -8,11 +8,17 @@ from typing import NamedTuple
 from ...errors import AwsError
 from ...functions import Invocation, Outcome, Pool, Spec
 from ...functions.journal import Journal, Stream
+from ...functions.pool import Credentials
 from ...identity import service_principal
 from ...kernel import Call, Conversation
-from .errors import InvalidParameterValueException, TooManyRequestsException
+from .concurrency import unreserved
+from .errors import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    SnapStartException,
+    TooManyRequestsException,
+)
 from .layers import folder_of
-from .limits import CONCURRENCY
 from .records import LATEST, Function, Name, Version, aliases, arn_of, function, version
 
 _REUSED_MS = 3_600_000  # workers that start within an hour share credentials; each lives six, these twelve
@@ -26,6 +32,7 @@ class Chosen(NamedTuple):
     whole: Function
     version: Version
     layers: tuple[Path, ...]
+    unreserved: int  # concurrency that the functions without a reservation share
 
 
 def choose(call: Call, name: Name, chance: float) -> Chosen:
@@ -37,7 +44,23 @@ def choose(call: Call, name: Name, chance: float) -> Chosen:
         (other, weight), = alias.weights.items()
         qualifier = other if chance < weight else alias.version
     record = version(call, name.name, qualifier)
-    return Chosen(whole, record, tuple(folder_of(call, layer) for layer in record.layers))
+    if record.state != "Active":
+        raise _not_yet(record)
+    return Chosen(whole, record, tuple(folder_of(call, layer) for layer in record.layers), unreserved(call))
+
+
+def _not_yet(record: Version) -> AwsError:
+    reason = record.state_reason[1]
+    if record.state == "Pending":
+        return ResourceConflictException("The operation cannot be performed at this time. The function is "
+                                         "currently in the following state: Pending", Type="User")
+    return SnapStartException(f"The version {record.version} could not be initialised: {reason}", Type="User")
+
+
+def key_of(call: Call | Conversation, record: Version) -> str:
+    """What the pool knows a version's workers by."""
+    number = record.version if record.version != LATEST else ""
+    return f"{arn_of(call, record.name, number)} {record.revision}"
 
 
 def spec_of(call: Conversation, chosen: Chosen) -> Spec:
@@ -49,7 +72,7 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON",
                         "AWS_LAMBDA_LOG_LEVEL": record.logging.get("ApplicationLogLevel", "INFO")}
     return Spec(
-        key=f"{arn} {record.revision}",
+        key=key_of(call, record),
         name=record.name,
         arn=arn,
         version=record.version,
@@ -65,6 +88,7 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         account=call.account,
         region=call.region,
         watched=record.watched,
+        snapshot=record.version != LATEST and record.snap_start == "PublishedVersions",
         log_group=record.logging.get("LogGroup") or f"/aws/lambda/{record.name}",
     )
 
@@ -75,12 +99,8 @@ async def run(call: Conversation, name: Name, payload: bytes, *, client_context:
     chance = int.from_bytes(call.ids.bytes(4), "big") / (1 << 32)
     chosen = await call.transact(lambda inner: choose(inner, name, chance))
     spec, pool = spec_of(call, chosen), call.use(Pool)
-    role = chosen.version.role
-
-    async def credentials(spec: Spec) -> dict[str, str]:
-        return await role_credentials(call, role, spec.name)
-
-    with Admission(call, pool, chosen.whole):
+    credentials = credentials_of(call, chosen.version)
+    with Admission(call, pool, chosen, spec.key):
         invocation = Invocation(request_id or call.id, payload, arn_of(call, name.name, name.qualifier),
                                 call.trace.header(), client_context)
         outcome = await pool.run(spec, invocation, credentials)
@@ -89,28 +109,45 @@ async def run(call: Conversation, name: Name, payload: bytes, *, client_context:
 
 
 class Admission:
-    """Counts a running invocation, and refuses the one too many."""
+    """Counts a running invocation, and refuses the one too many.
 
-    def __init__(self, call: Conversation, pool: Pool, whole: Function) -> None:
-        self._pool, self._running = pool, pool.running
-        self._keys = [counted_as(call, whole.name), f"{call.account}/{call.region}"]
-        self._limits = [(whole.reserved, "Reserved"), (CONCURRENCY, "Account")]
+    What provisioned workers can take comes first, and takes nothing from the others. A function with a
+    reservation has that and no more; all the rest share what nobody has reserved.
+    """
+
+    def __init__(self, call: Conversation, pool: Pool, chosen: Chosen, spec_key: str) -> None:
+        self._turns = turns = pool.turns
+        name, account = counted_as(call, chosen.whole.name), f"{call.account}/{call.region}"
+        self._limits: list[tuple[str, int, str]] = [(name, chosen.whole.reserved or 0, "Reserved")]
+        if chosen.whole.reserved is None:
+            self._limits = [(name, 1 << 31, "Reserved")]
+            if turns.running[spec_key] < pool.provisioned(spec_key):
+                self._limits.append((spec_key, 1 << 31, "Account"))
+            else:
+                self._limits.append((account, chosen.unreserved, "Account"))
 
     def __enter__(self) -> None:
-        for key, (limit, which) in zip(self._keys, self._limits, strict=True):
-            if limit is not None and self._running[key] >= limit:
+        for key, limit, which in self._limits:
+            if self._turns.running[key] >= limit:
                 raise TooManyRequestsException(Reason=_MODES[which], Type="User")
-        for key in self._keys:
-            self._running[key] += 1
+        for key, _, _ in self._limits:
+            self._turns.enter(key)
 
-    def __exit__(self, *_: object) -> None:
-        for key in self._keys:
-            self._pool.leave(key)
+    def __exit__(self, *outcome: object) -> None:
+        for key, _, _ in self._limits:
+            self._turns.leave(key)
 
 
 def counted_as(call: Conversation, name: str) -> str:
     """What the invocations of a function are counted under."""
     return f"{call.account}/{call.region}/{name}"
+
+
+def credentials_of(call: Conversation, record: Version) -> Credentials:
+    """How the pool gets the credentials of a version's workers."""
+    async def credentials(spec: Spec) -> dict[str, str]:
+        return await role_credentials(call, record.role, spec.name)
+    return credentials
 
 
 async def role_credentials(call: Conversation, role: str, name: str) -> dict[str, str]:
@@ -160,6 +197,9 @@ def _write(call: Conversation, spec: Spec, invocation: Invocation, outcome: Outc
                   f"Memory Size: {spec.memory_mb} MB\tMax Memory Used: {outcome.memory_mb} MB\t")
         if outcome.init_ms:
             report += f"Init Duration: {outcome.init_ms:.2f} ms\t"
+        if outcome.restore_ms:
+            report += (f"Restore Duration: {outcome.restore_ms:.2f} ms\t"
+                       f"Billed Restore Duration: {-(-outcome.restore_ms // 1):.0f} ms\t")
         report += f"\nXRAY TraceId: {call.trace.root}\tSegmentId: {call.trace.parent}\tSampled: true\t"
         if outcome.error and outcome.error != "Unhandled":
             status = "timeout" if outcome.error == "Sandbox.Timedout" else "error"

@@ -20,6 +20,7 @@ from .records import (
     versions,
 )
 from .service import lambda_
+from .snapstart import begin
 
 Config = dict[str, Any]
 
@@ -78,7 +79,7 @@ def published(call: Call, latest: Version, description: str) -> Version:
     number = str(whole.next_version)
     record = msgspec.structs.replace(latest, version=number, description=description or latest.description,
                                      revision=call.ids.uuid(), modified_ms=call.now_ms)
-    save(call, record)
+    save(call, begin(call, record))
     whole.next_version += 1
     functions.put(call, whole.name, record=whole)
     return record
@@ -86,4 +87,5 @@ def published(call: Call, latest: Version, description: str) -> Version:
 
 def _essence(record: Version) -> Version:
     """What makes a version another one."""
-    return msgspec.structs.replace(record, version="", revision="", modified_ms=0, description="")
+    return msgspec.structs.replace(record, version="", revision="", modified_ms=0, description="",
+                                   state="Active", state_reason=("", ""))

@@ -1,0 +1,68 @@
+"""SnapStart: a published version is initialised once, and its workers are copies of that process."""
+
+from ...errors import AwsError
+from ...fabric import timers
+from ...functions import Pool
+from ...functions.snapshots import SnapshotFailed
+from ...kernel import Call, Conversation
+from .concurrency import unreserved
+from .errors import InvalidParameterValueException
+from .layers import folder_of
+from .limits import TMP_MB
+from .records import Version, function, versions
+from .runner import Chosen, credentials_of, spec_of
+from .service import lambda_
+
+_SINCE = 12  # Python 3.12, as on AWS
+PUBLISHED = "PublishedVersions"
+
+
+def check_snap_start(apply_on: str, runtime: str, tmp_mb: int) -> None:
+    """SnapStart is for some runtimes, and for functions with the usual ``/tmp``."""
+    if apply_on != PUBLISHED:
+        return
+    minor = runtime.removeprefix("python3.")
+    if not minor.isdigit() or int(minor) < _SINCE:
+        raise InvalidParameterValueException(f"{runtime} is not supported for SnapStart enabled functions.",
+                                             Type="User")
+    if tmp_mb > TMP_MB:
+        raise InvalidParameterValueException(
+            f"SnapStart is not supported with an ephemeral storage of more than {TMP_MB} MB.", Type="User")
+
+
+def begin(call: Call, record: Version) -> Version:
+    """Let a version that is published be initialised; until then it takes no events."""
+    if record.snap_start == PUBLISHED:
+        record.state, record.state_reason = "Pending", ("Creating", "The function is being created.")
+        timers.schedule(call, initialise, at_ms=call.now_ms, id=f"lambda/snapshot/{record.revision}",
+                        function_name=record.name, number=record.version)
+    return record
+
+
+@lambda_.task
+async def initialise(call: Conversation, *, function_name: str, number: str) -> None:
+    """Take the snapshot of a version, and say how that went."""
+    def choose(inner: Call) -> Chosen | None:
+        record = versions.get(inner, function_name, number)
+        if record is None:
+            return None  # it has been deleted meanwhile
+        layers = tuple(folder_of(inner, layer) for layer in record.layers)
+        return Chosen(function(inner, function_name), record, layers, unreserved(inner))
+
+    chosen = await call.transact(choose)
+    if chosen is None:
+        return
+    state, reason = "Active", ("", "")
+    try:
+        await call.use(Pool).snapshot(spec_of(call, chosen), credentials_of(call, chosen.version))
+    except SnapshotFailed as error:
+        state, reason = "Failed", ("FunctionError", str(error)[:2000])
+    except AwsError as error:
+        state, reason = "Failed", ("FunctionError", str(error))
+
+    def settle(inner: Call) -> None:
+        record = versions.get(inner, function_name, number)
+        if record:
+            record.state, record.state_reason = state, reason
+            versions.put(inner, function_name, number, record=record)
+    await call.transact(settle)
