@@ -10,42 +10,31 @@ import logging
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 from ..clock import Clock
 from ..ids import Ids
 from .cgroups import Groups
+from .kept import InitFailed, Kept
 from .orders import blank_order, environment, order, stamp
 from .runtimes import OWN, Runtimes
 from .snapshots import Snapshot, SnapshotFailed
-from .spec import Invocation, Outcome, Spec
+from .spec import Credentials, Invocation, Outcome, Spec
 from .turns import Turns
 from .worker import Origin, Worker
 from .zygotes import Zygote
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 Lines = list[tuple[int, str]]
-Credentials = Callable[[Spec], Awaitable[dict[str, str]]]
 Sink = Callable[[Spec, str, Lines], None]
 IDLE_S = 600.0  # a worker without work is ended after this
 _PATIENCE_S = 5.0  # for workers to end when the pool does; for a turn to start one
 _BLANK_MB = 512  # until its function says otherwise
 CREDENTIALS_MS = 6 * 3_600_000  # a worker is replaced after this: its credentials last twice as long
-
-
-class Provision(NamedTuple):
-    """Workers that are kept initialised."""
-
-    spec: Spec
-    most: int
-    credentials: Credentials
-
-
-class InitFailed(Exception):
-    """A function could not be loaded; the text is the error in Lambda's JSON."""
 
 
 class Pool:
@@ -62,9 +51,9 @@ class Pool:
         # more cold starts at once than processors can work on would all miss their time limit
         self._starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
         self._waiting: dict[str, deque[asyncio.Future[Worker]]] = defaultdict(deque)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._snapshots: dict[str, asyncio.Task[Snapshot]] = {}
-        self._provisioned: dict[str, Provision] = {}
+        self.kept = Kept(self)
         self._sweeper: asyncio.TimerHandle | None = None
         self.turns = Turns()
         self.granted: dict[
@@ -81,35 +70,27 @@ class Pool:
         self._give_back(worker)
         return outcome
 
-    async def provision(self, spec: Spec, count: int, credentials: Credentials) -> None:
-        """Keep ``count`` initialised workers; they stand when this returns. Again to change how many.
+    async def prepare(self, spec: Spec, credentials: Credentials) -> None:
+        """Start a worker for events to come; :class:`InitFailed` if the function can't be loaded."""
+        async with self._turn_to_start():
+            worker = await self._start(spec, credentials, "provisioned-concurrency")
+        if worker.failure:
+            worker.kill()
+            raise InitFailed(worker.failure)
+        worker.forget_init()
+        self._give_back(worker)
 
-        :class:`InitFailed` if the function can't be loaded; then none are kept.
-        """
-        self._provisioned[spec.key] = Provision(spec, count, credentials)
-        try:
-            await self._fill(spec.key)
-        except BaseException:
-            self.release(spec.key)
-            raise
-
-    def release(self, key: str) -> None:
-        """Keep no more workers for that function than are used."""
-        self._provisioned.pop(key, None)
-        self._sweep_later()
-
-    def provisioned(self, key: str) -> int:
-        """How many initialised workers are kept for a function, and stand."""
-        kept = self._provisioned.get(key)
-        return min(kept.most, sum(worker.loaded for worker in self._of(key))) if kept else 0
+    def workers(self, key: str) -> list[Worker]:
+        """Those of one function that take events or will."""
+        return [one for one in self._workers.values() if one.spec.key == key and one.usable and one.stream]
 
     async def snapshot(self, spec: Spec, credentials: Credentials) -> Snapshot:
         """The initialised process that workers of ``spec`` are copied from, made now if there is none."""
         making = self._snapshots.get(spec.key)
         if making is None or (making.done() and not self._good(making)):
-            if making and making.done() and not making.cancelled() and not making.exception():
-                making.result().retire()
-            making = self._snapshots[spec.key] = asyncio.create_task(self._take(spec, credentials))
+            if making:
+                _retire(making)
+            making = self._snapshots[spec.key] = self._begin(self._take(spec, credentials))
         return await asyncio.shield(making)
 
     def retire(self, concerns: Callable[[Spec], bool]) -> None:
@@ -121,8 +102,7 @@ class Pool:
                 if worker in idle:
                     idle.remove(worker)
                     worker.kill()
-        for kept in [one for one in self._provisioned.values() if concerns(one.spec)]:
-            del self._provisioned[kept.spec.key]
+        self.kept.forget(concerns)
 
     async def warm(self, runtime: str) -> None:
         """Start what a runtime needs before the first call asks for it."""
@@ -134,8 +114,8 @@ class Pool:
         """End every worker."""
         if self._sweeper:
             self._sweeper.cancel()
-        self._provisioned.clear()
-        starting = [*self._blanks.values(), *self._tasks, *self._snapshots.values()]
+        self.kept.forget(lambda spec: True)
+        starting = list(self._tasks)
         for task in starting:
             task.cancel()
         await asyncio.gather(*starting, return_exceptions=True)
@@ -182,7 +162,7 @@ class Pool:
         """The first worker that somebody gives back or that has been started."""
         place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._waiting[spec.key].append(place)
-        self._background(self._start_for(place, spec, credentials))
+        self._begin(self._start_for(place, spec, credentials))
         try:
             return await place
         finally:
@@ -269,13 +249,22 @@ class Pool:
         return snapshot
 
     async def _restore(self, spec: Spec, credentials: Credentials) -> Worker:
-        """A copy of the initialised process; it tells the next log stream from the last."""
+        """A copy of the initialised process; the next one is made when this one has begun."""
         snapshot = await self.snapshot(spec, credentials)
-        worker = self._make(spec, snapshot)
+        spare, snapshot.spare = snapshot.spare, None
+        worker = await (spare or self._copy(spec, snapshot))
+        if not worker.usable:
+            worker = await self._copy(spec, snapshot)
         worker.stream = self._stream(spec, worker.id)
-        told = {"AWS_LAMBDA_LOG_STREAM_NAME": worker.stream}
+        await worker.wake({"AWS_LAMBDA_LOG_STREAM_NAME": worker.stream})
+        if snapshot.spare is None:
+            snapshot.spare = self._begin(self._copy(spec, snapshot))
+        return worker
+
+    async def _copy(self, spec: Spec, snapshot: Snapshot) -> Worker:
+        worker = self._make(spec, snapshot)
         try:
-            await worker.restore({"tmp_mb": spec.tmp_mb, "environment": told})
+            await worker.start({"tmp_mb": spec.tmp_mb})
         except BaseException:
             self._forget(worker.id)
             worker.abandon()
@@ -289,36 +278,12 @@ class Pool:
         self._workers[id], self._born[id] = worker, self._clock.now_ms()
         return worker
 
-    async def _fill(self, key: str) -> None:
-        """Start what is missing of the workers that are kept for a function."""
-        kept = self._provisioned.get(key)
-        missing = kept.most - len(self._of(key)) if kept else 0
-        if kept and missing > 0:
-            await asyncio.gather(*(self._prepare(kept) for _ in range(missing)))
-
-    async def _prepare(self, kept: Provision) -> None:
-        async with self._turn_to_start():
-            worker = await self._start(kept.spec, kept.credentials, "provisioned-concurrency")
-        if worker.failure:
-            worker.kill()
-            raise InitFailed(worker.failure)
-        worker.forget_init()
-        self._give_back(worker)
-
-    async def _refill(self, key: str) -> None:
-        try:
-            await self._fill(key)
-        except Exception as error:
-            log.warning("a provisioned worker of %s could not be replaced: %s", key.partition(" ")[0], error)
-
-    def _of(self, key: str) -> list[Worker]:
-        """The workers of a function that take events or will."""
-        return [one for one in self._workers.values() if one.spec.key == key and one.usable and one.stream]
-
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start what nobody may wait for; it ends with the pool at the latest."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _blank(self, runtime: str) -> Worker:
         """A process that has started and waits for its function."""
@@ -331,7 +296,7 @@ class Pool:
             worker = self._make(spec, self._zygote(self._fork_interpreter(runtime)))
             await worker.start(blank_order(self.runtimes.interpreter(runtime), runtime))
             return worker
-        return asyncio.get_running_loop().create_task(start())
+        return self._begin(start())
 
     def _zygote(self, interpreter_path: Path) -> Zygote:
         zygote = self._zygotes.get(interpreter_path)
@@ -347,8 +312,8 @@ class Pool:
         worker = self._forget(id)
         if worker:
             worker.ended(status)
-            if worker.spec.key in self._provisioned:
-                self._background(self._refill(worker.spec.key))
+            if self.kept.most(worker.spec.key):
+                self._begin(self.kept.refill(worker.spec.key))
 
     def _forget(self, id: str) -> Worker | None:
         worker = self._workers.pop(id, None)
@@ -377,16 +342,19 @@ class Pool:
         self._sweeper = None
         now = time.monotonic()
         for key, idle in list(self._idle.items()):
-            kept = self._provisioned[key].most if key in self._provisioned else 0
-            for worker in [one for one in idle if now - one.idle_since >= IDLE_S][kept:]:
+            old = [one for one in idle if now - one.idle_since >= IDLE_S]
+            for worker in old[self.kept.most(key):]:
                 idle.remove(worker)
                 worker.kill()
             if not idle:
                 del self._idle[key]
         for key, making in list(self._snapshots.items()):
             if making.done() and not (self._good(making) and now - making.result().used_at < IDLE_S):
-                del self._snapshots[key]
-                if not making.cancelled() and not making.exception():
-                    making.result().retire()
+                _retire(self._snapshots.pop(key))
         if self._idle or self._snapshots:
             self._sweep_later()
+
+
+def _retire(making: asyncio.Task[Snapshot]) -> None:
+    if not making.cancelled() and not making.exception():
+        making.result().retire()

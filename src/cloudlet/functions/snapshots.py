@@ -37,6 +37,7 @@ class Snapshot:
         self._started: dict[str, asyncio.Future[int]] = {}
         self._handles: dict[str, int] = {}  # of processes, which unlike their numbers are never given again
         self._retired = False
+        self.spare: asyncio.Task[Worker] | None = None  # a copy that waits to be the next worker
         self.used_at = time.monotonic()
         asyncio.get_running_loop().add_reader(self._ours, self._hear)
 
@@ -44,11 +45,6 @@ class Snapshot:
     def usable(self) -> bool:
         """Whether workers can be restored from it."""
         return self._template.usable and not self._retired
-
-    @property
-    def busy(self) -> bool:
-        """Whether workers that were restored from it still run."""
-        return bool(self._handles)
 
     async def taken(self) -> None:
         """Until the function is initialised and frozen; :class:`SnapshotFailed` if it can't be."""
@@ -82,7 +78,9 @@ class Snapshot:
     def retire(self) -> None:
         """Let nothing more be restored; the snapshot ends with its last worker."""
         self._retired = True
-        if not self.busy:
+        if self.spare and self.spare.done() and not self.spare.cancelled() and not self.spare.exception():
+            self.spare.result().kill()
+        if not self._handles:
             self._template.kill()
 
     def _hear(self) -> None:
@@ -112,7 +110,7 @@ class Snapshot:
     def _bury(self, worker: str, status: int) -> None:
         os.close(self._handles.pop(worker))
         self._ended(worker, status)
-        if self._retired and not self.busy:
+        if self._retired and not self._handles:
             self._template.kill()
 
     def _die(self) -> None:

@@ -1,5 +1,6 @@
 """What the pool must know to run a function, what it is asked, and what comes of it."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,6 @@ class Outcome(msgspec.Struct):
     memory_mb: int = 0  # the most the worker has used
     log: list[tuple[int, str]] = []  # what the function wrote meanwhile: milliseconds since 1970, line
     stream: str = ""  # the name of the worker's log stream
+
+
+Credentials = Callable[[Spec], Awaitable[dict[str, str]]]  # the environment variables of the function's role

@@ -71,12 +71,11 @@ class Worker(asyncio.Protocol):
         await self.zygote.furnish({**folders, "id": self.id})
         await self._load(begun, order["environment"])
 
-    async def restore(self, order: dict[str, Any]) -> None:
-        """Have the process copied from a snapshot, which has loaded the function already."""
+    async def wake(self, environment: dict[str, str]) -> None:
+        """Let a copy of a snapshot, which has loaded the function already, become a worker."""
         begun = time.perf_counter()
-        await self._spawn(order)
         self._group.watch(lambda: self.kill("memory"))
-        await self._load(begun, order["environment"])
+        await self._load(begun, environment)
         assert self._init
         self._init["restored"] = True
 

@@ -219,6 +219,7 @@ def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
 def restored(channel: Channel, control: socket.socket, handle: int, isolated: bool) -> bool:
     """Let workers be copied from here; True in each that is ready for events."""
     snapshot.serve(control, handle, isolated)
+    channel.write("B", b"")
     told = channel.read()
     if told is None:
         return False

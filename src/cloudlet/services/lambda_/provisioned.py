@@ -11,7 +11,7 @@ from typing import Any
 from ...errors import AwsError
 from ...fabric import standing
 from ...functions import Pool
-from ...functions.pool import InitFailed
+from ...functions.kept import InitFailed
 from ...kernel import Call, Conversation
 from .concurrency import Provisioned, provisioned, provisioned_for, recount, unreserved
 from .errors import (
@@ -116,14 +116,14 @@ def drop(call: Call, name: str, qualifier: str = "") -> None:
 @lambda_.task
 async def provision(call: Conversation, *, function: str, qualifier: str) -> None:
     """Keep the workers of one configuration, for as long as it is there."""
-    pool, keys = call.use(Pool), []
+    kept, keys = call.use(Pool).kept, []
     try:
         status, reason = "READY", ""
         try:
             for chosen, count in await call.transact(lambda inner: _shares(inner, function, qualifier)):
                 spec = spec_of(call, chosen)
                 keys.append(spec.key)
-                await pool.provision(spec, count, credentials_of(call, chosen.version))
+                await kept.keep(spec, count, credentials_of(call, chosen.version))
         except InitFailed as error:
             status, reason = "FAILED", f"FUNCTION_ERROR_INIT_FAILURE: {error}"
         except AwsError as error:
@@ -132,7 +132,7 @@ async def provision(call: Conversation, *, function: str, qualifier: str) -> Non
         await asyncio.get_running_loop().create_future()  # until the configuration is dropped
     finally:
         for key in keys:
-            pool.release(key)
+            kept.release(key)
 
 
 def _shares(call: Call, name: str, qualifier: str) -> list[tuple[Chosen, int]]:
@@ -179,8 +179,8 @@ def _check_overlap(call: Call, name: str, qualifier: str) -> None:
 
 
 def _shown(call: Call, kept: Provisioned) -> Config:
-    pool = call.use(Pool)
-    ready = sum(pool.provisioned(key_of(call, version(call, kept.function, number)))
+    workers = call.use(Pool).kept
+    ready = sum(workers.standing(key_of(call, version(call, kept.function, number)))
                 for number in _split(call, kept))
     found: Config = {
         "RequestedProvisionedConcurrentExecutions": kept.requested, "Status": kept.status,

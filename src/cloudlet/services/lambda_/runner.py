@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ...errors import AwsError
 from ...functions import Invocation, Outcome, Pool, Spec
 from ...functions.journal import Journal, Stream
-from ...functions.pool import Credentials
+from ...functions.spec import Credentials
 from ...identity import service_principal
 from ...kernel import Call, Conversation
 from .concurrency import unreserved
@@ -121,7 +121,7 @@ class Admission:
         self._limits: list[tuple[str, int, str]] = [(name, chosen.whole.reserved or 0, "Reserved")]
         if chosen.whole.reserved is None:
             self._limits = [(name, 1 << 31, "Reserved")]
-            if turns.running[spec_key] < pool.provisioned(spec_key):
+            if turns.running[spec_key] < pool.kept.standing(spec_key):
                 self._limits.append((spec_key, 1 << 31, "Account"))
             else:
                 self._limits.append((account, chosen.unreserved, "Account"))
