@@ -4,12 +4,15 @@ import base64
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import quote
 
 import click
 
 from . import paper
+from .debugging import explain, port_of
 from .names import function_name
 from .remote import Refusal, Remote, endpoint_option, find
 
@@ -19,22 +22,29 @@ from .remote import Refusal, Remote, endpoint_option, find
 @click.option("-e", "--event", default="", metavar="FILE|-",
               help="The event, as JSON; - reads it from standard input.")
 @click.option("--later", is_flag=True, help="Asynchronously: do not wait for the answer.")
+@click.option("--debug", is_flag=True, help="Wait for an editor to attach; nothing times out meanwhile.")
+@click.option("--debug-port", type=click.IntRange(1, 65535), help="Where; 5678 for Python, 9229 for Node.js.")
 @click.option("--json", "as_json", is_flag=True, help="Answer, log and duration as one JSON object.")
 @endpoint_option
-def command(name: str, event: str, later: bool, as_json: bool, endpoint: str | None) -> None:
+def command(name: str, event: str, later: bool, debug: bool, debug_port: int | None, as_json: bool,
+            endpoint: str | None) -> None:
     """Invoke the function NAME: its name, its logical id in a template, or its ARN.
 
     The answer goes to standard output, what the function wrote to standard error. Exits with 1 if the
     function failed.
     """
+    if debug and later:
+        raise click.UsageError("--debug waits for the answer, so it can't be --later.")
     remote, payload = find(endpoint), _event(event)
-    path = f"/2015-03-31/functions/{quote(function_name(remote, name), safe='')}/invocations"
+    function = function_name(remote, name)
+    path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
     headers = {"x-amz-invocation-type": "Event" if later else "RequestResponse",
                "content-type": "application/json"}
     if not later:
         headers["x-amz-log-type"] = "Tail"
     began = time.perf_counter()
-    status, answer, body = remote.signed("lambda", "POST", path, headers, payload)
+    with _debugged(remote, function, debug_port or 0) if debug else nullcontext():
+        status, answer, body = remote.signed("lambda", "POST", path, headers, payload)
     duration_ms = (time.perf_counter() - began) * 1000
     if status >= 400:
         raise _refusal(status, answer.get("x-amzn-errortype", ""), body)
@@ -47,6 +57,20 @@ def command(name: str, event: str, later: bool, as_json: bool, endpoint: str | N
         _show(remote, body, log, failure, duration_ms, later)
     if failure:
         sys.exit(1)
+
+
+@contextmanager
+def _debugged(remote: Remote, function: str, wanted: int) -> Iterator[None]:
+    """Let the function wait for an editor, for as long as this lasts."""
+    told = remote.rest("lambda", "GET", f"/2015-03-31/functions/{quote(function, safe='')}/configuration")
+    port = port_of(told["Runtime"], wanted)
+    remote.control("debug", {"function": told["FunctionName"], "port": port})
+    remote.patience_s = None
+    explain(told["FunctionName"], told["Runtime"], port)
+    try:
+        yield
+    finally:
+        remote.control("debug", {"function": told["FunctionName"], "port": 0})
 
 
 def _show(remote: Remote, body: bytes, log: str, failure: str, duration_ms: float, later: bool) -> None:

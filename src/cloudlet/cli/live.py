@@ -16,6 +16,7 @@ from ..deploy import Application, DeployError, Outcome, Progress, deploy, find, 
 from ..errors import AwsError
 from ..identity import root
 from ..wire.http import Request, Response
+from .debugging import port_of
 from .remote import account_and_region
 from .reports import Event, Report
 
@@ -30,8 +31,10 @@ class _Wish(msgspec.Struct):
 class Live:
     """Keeps the stacks of a cloudlet what the templates say."""
 
-    def __init__(self, cloudlet: Cloudlet, report: Report, parameters: Mapping[str, str]) -> None:
+    def __init__(self, cloudlet: Cloudlet, report: Report, parameters: Mapping[str, str],
+                 debugged: Mapping[str, int]) -> None:
         self._cloudlet, self._report, self._parameters = cloudlet, report, parameters
+        self._debugged = debugged
         account, self._region = account_and_region()
         self._principal = root(account)
         self._latest: Outcome | None = None
@@ -119,6 +122,7 @@ class Live:
                         for one in outcome.failures]
             report.tell({"event": "failed", "message": what, "watching": watching, "failures": failures})
             return outcome
+        debugging = [one async for one in self._debug(outcome)]
         report.tell({
             "event": "deployed", "stack": outcome.stack_name, "status": outcome.status,
             "action": outcome.action, "seconds": round(time.perf_counter() - began, 3),
@@ -126,7 +130,21 @@ class Live:
             "notices": [notice async for notice in self._stand_ins(outcome)],
             "resources": [{"logicalId": one.logical_id, "type": one.type, "physicalId": one.physical_id}
                           for one in outcome.resources]})
+        for one in debugging:
+            report.tell(one)
         return outcome
+
+    async def _debug(self, outcome: Outcome) -> AsyncIterator[Event]:
+        """Let the functions that are to be debugged wait for their editors."""
+        for one in outcome.resources:
+            wanted = self._debugged.get(one.logical_id, self._debugged.get(one.physical_id))
+            if one.type == "AWS::Lambda::Function" and wanted is not None:
+                told = await self._cloudlet.kernel.invoke(
+                    self._principal, "lambda", "GetFunctionConfiguration", {"FunctionName": one.physical_id},
+                    region=self._region)
+                port = port_of(told["Runtime"], wanted)
+                self._cloudlet.pool.debug(one.physical_id, port)
+                yield {"event": "debug", "function": one.logical_id, "runtime": told["Runtime"], "port": port}
 
     async def _stand_ins(self, outcome: Outcome) -> AsyncIterator[str]:
         """Which functions run on another runtime than theirs (--nearest-runtime): it must not go unseen."""

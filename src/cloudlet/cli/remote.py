@@ -47,6 +47,7 @@ class Remote:
         self._host, self._port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._key, self.region = account_and_region()
+        self.patience_s: float | None = _TIMEOUT_S  # for an answer
 
     def control(self, path: str, body: object = None) -> Any:
         """The cloudlet's own API: the JSON under ``/_cloudlet/``."""
@@ -92,7 +93,7 @@ class Remote:
 
     def lines(self, path: str, body: object) -> Iterator[dict[str, Any]]:
         """The cloudlet's own API, where it answers with one JSON object a line, as things happen."""
-        connection = self._kind(self._host, self._port, timeout=_TIMEOUT_S)
+        connection = self._kind(self._host, self._port, timeout=self.patience_s)
         try:
             connection.request("POST", f"/_cloudlet/{path}", json.dumps(body).encode())
             answer = connection.getresponse()
@@ -108,7 +109,7 @@ class Remote:
     def send(self, method: str, path: str, headers: Mapping[str, str],
              body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
         """One request: status, headers in lower case, body."""
-        connection = self._kind(self._host, self._port, timeout=_TIMEOUT_S)
+        connection = self._kind(self._host, self._port, timeout=self.patience_s)
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any, Protocol
 
 from . import paper
+from .debugging import explain
 
 Event = dict[str, Any]
 _QUIET = ("START RequestId:", "END RequestId:", "INIT_START")  # `cloudlet logs` has every line
@@ -129,6 +130,9 @@ class Paper:
             paper.say(f"  {one['logicalId']} ({one['type']}): {one['reason']}", err=True)
         if event.get("watching"):
             paper.say("Save the template and it is tried again.", dim=True, err=True)
+
+    def _debug(self, event: Event) -> None:
+        explain(event["function"], event["runtime"], event["port"])
 
     def _reloaded(self, event: Event) -> None:
         paper.say(f"{moment()} {short(event['folder'])} changed: live on the next request", dim=True)

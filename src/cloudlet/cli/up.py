@@ -27,6 +27,7 @@ from ..store import StoreError
 from ..store.sqlite import Durability
 from ..wire.http import Request, Response
 from . import paper
+from .debugging import wished
 from .remote import DATA_FOLDER, ENDPOINT_FILE
 from .reports import Aside, Report, report
 
@@ -45,9 +46,12 @@ from .reports import Aside, Report, report
 @click.option("--parameter", multiple=True, metavar="KEY=VALUE", help="A parameter of the template.")
 @click.option("--nearest-runtime", is_flag=True,
               help="Let an installed interpreter stand in for one that is not.")
+@click.option("--debug", multiple=True, metavar="NAME[:PORT]",
+              help="Let a function wait for an editor at PORT; nothing times out at its breakpoints.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
 def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool, durability: Durability,
-            postgres: str, parameter: tuple[str, ...], nearest_runtime: bool, as_json: bool) -> None:
+            postgres: str, parameter: tuple[str, ...], nearest_runtime: bool, debug: tuple[str, ...],
+            as_json: bool) -> None:
     """Start a cloudlet, deploy the application in PATH and watch it.
 
     A saved handler is live on the next request; a saved template is a stack update. Ctrl-C ends it.
@@ -57,7 +61,7 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
     options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres,
                       nearest_runtime=nearest_runtime)
-    application = Wish(path.resolve(), paper.pairs(parameter))
+    application = Wish(path.resolve(), paper.pairs(parameter), dict(wished(one) for one in debug))
     _write_log()
     aside = Aside(report(as_json))
     try:
@@ -77,6 +81,7 @@ class Wish(NamedTuple):
 
     path: Path
     parameters: dict[str, str]
+    debugged: dict[str, int]  # ports by function; 0: the usual one
 
 
 async def _run(wish: Wish, options: Options, report: Report) -> None:
@@ -99,7 +104,7 @@ async def _serve(wish: Wish, cloudlet: Cloudlet, report: Report, stop: asyncio.E
     """Deploy and watch what is wished for until somebody says stop."""
     async def bring() -> Any:
         module = await asyncio.to_thread(import_module, "cloudlet.cli.live")
-        return module.Live(cloudlet, report, wish.parameters)
+        return module.Live(cloudlet, report, wish.parameters, wish.debugged)
 
     async def answer(request: Request) -> Response:
         response: Response = await (await asyncio.shield(coming)).answer(request)

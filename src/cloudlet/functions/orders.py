@@ -51,6 +51,8 @@ def environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
         "_CLOUDLET_PATH": ":".join(path + ([deps] if deps else [])), "NODE_PATH": ":".join(node),
         "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
+    if spec.debug_port:
+        base["_CLOUDLET_DEBUG"] = str(spec.debug_port)
     return base | dict(spec.environment)
 
 

@@ -54,6 +54,8 @@ class Pool:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._snapshots: dict[str, asyncio.Task[Snapshot]] = {}
         self.kept = Kept(self)
+        self.debugging: dict[str, int] = {}  # the ports where functions wait for an editor, by their names
+        self._debugged: dict[str, asyncio.Lock] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self.turns = Turns()
         self.granted: dict[
@@ -64,6 +66,12 @@ class Pool:
 
     async def run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
         """Run one event in a warm worker, or in one started now."""
+        if spec.debug_port:
+            async with self._debugged.setdefault(spec.key, asyncio.Lock()):  # one editor, one worker
+                return await self._run(spec, invocation, credentials)
+        return await self._run(spec, invocation, credentials)
+
+    async def _run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
         worker = self._pick(spec) or await self._obtain(spec, credentials)
         deadline_ms = int(time.time() * 1000) + spec.timeout_ms
         outcome = await worker.run(invocation, deadline_ms)
@@ -79,6 +87,13 @@ class Pool:
             raise InitFailed(worker.failure)
         worker.forget_init()
         self._give_back(worker)
+
+    def debug(self, function: str, port: int) -> None:
+        """Let a function wait for an editor at ``port`` from its next event on; 0: not any more."""
+        self.debugging.pop(function, None)
+        if port:
+            self.debugging[function] = port
+        self.retire(lambda spec: spec.name == function and spec.debug_port not in (0, port))
 
     def workers(self, key: str) -> list[Worker]:
         """Those of one function that take events or will."""

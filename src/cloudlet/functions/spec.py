@@ -13,7 +13,8 @@ class Spec(msgspec.Struct, frozen=True):
     ``key`` names what was deployed (the function's ARN, version and revision). ``code`` is the folder
     mounted at ``/var/task``, ``layers`` those merged at ``/opt`` in order, ``dependencies`` one whose
     packages can be imported besides. ``watched``: the folder is somebody's working copy and may change.
-    ``snapshot``: it is initialised once, and its workers are copies of that process.
+    ``snapshot``: it is initialised once, and its workers are copies of that process. ``debug_port``: its one
+    worker waits there for an editor.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Spec(msgspec.Struct, frozen=True):
     log_group: str = ""
     watched: bool = False
     snapshot: bool = False
+    debug_port: int = 0
 
 
 class Invocation(msgspec.Struct):

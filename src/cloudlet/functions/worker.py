@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .cgroups import Group
+from .countdown import Countdown
 from .spec import Invocation, Outcome, Spec
 
 _HEAD = struct.Struct(">IB")
@@ -46,6 +47,7 @@ class Worker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._waiting: asyncio.Future[tuple[str, bytes]] | None = None
+        self._countdown: Countdown | None = None
         self._log_end = -1
         self._partial = b""
         self._lines: list[tuple[int, str]] = []
@@ -119,9 +121,9 @@ class Worker(asyncio.Protocol):
             self._transport.write(_HEAD.pack(len(body), ord("C")) + body)
         else:
             self._waiting.set_result(("X", b""))
-        timer = loop.call_later(INIT_LIMIT_S, self.kill, "init")
+        self._countdown = Countdown(INIT_LIMIT_S, lambda: self.kill("init"))
         kind, body = await self._waiting
-        timer.cancel()
+        self._countdown.cancel()
         self._init = {"ms": (time.perf_counter() - begun) * 1000, "failure": None, "restored": False}
         if kind != "R":
             self._init["failure"] = (kind, body)
@@ -199,6 +201,8 @@ class Worker(asyncio.Protocol):
             if kind == ord("L"):
                 self._read_log()
                 self._add_line(body.decode("utf-8", "replace"))
+            elif kind == ord("P"):
+                self._pause(body == b"1")
             elif self._waiting and not self._waiting.done():
                 self._waiting.set_result((chr(kind), body))
 
@@ -226,11 +230,16 @@ class Worker(asyncio.Protocol):
         self._transport.write(
             _HEAD.pack(size, ord("I")) + len(head).to_bytes(4, "big") + head + invocation.payload
         )
-        timer = loop.call_later(self.spec.timeout_ms / 1000, self.kill, "timeout")
+        self._countdown = Countdown(self.spec.timeout_ms / 1000, lambda: self.kill("timeout"))
         try:
             return await self._waiting
         finally:
-            timer.cancel()
+            self._countdown.cancel()
+
+    def _pause(self, stands: bool) -> None:
+        """The function stands at a breakpoint, or goes on; only one that is debugged may say so."""
+        if self.spec.debug_port and self._countdown:
+            (self._countdown.pause if stands else self._countdown.go_on)()
 
     def _fill(self, outcome: Outcome, kind: str, body: bytes, invocation: Invocation) -> None:
         """Say what came of it, in AWS's words."""

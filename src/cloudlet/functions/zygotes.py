@@ -21,7 +21,8 @@ from .runtimes import node_candidates
 log = logging.getLogger(__name__)
 _GUEST = Path(__file__).parent / "guest"
 # what AWS's Python runtime brings along
-_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
+_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py",
+            "cloudlet-debug/debugpy")  # the last only for functions that are debugged, if it is installed
 _OWN_RUNTIME = {"cloudlet": str(_GUEST),
                 "snapshot_restore_py.py": str(_GUEST / "snapshot_restore_py.py")}
 _WARM = (
@@ -98,6 +99,7 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         runtime = _runtime_packages()
         for name, path in (runtime | _OWN_RUNTIME).items():
+            (self._scratch / name).parent.mkdir(exist_ok=True)
             (self._scratch / name).symlink_to(path)
         isolated = can_isolate()
         root = self._scratch / "root"
@@ -166,7 +168,7 @@ def _runtime_packages() -> dict[str, str]:
     """Where the packages lie that functions may import without bringing them."""
     found = {}
     for name in _RUNTIME:
-        spec = find_spec(name.removesuffix(".py"))
+        spec = find_spec(Path(name).stem)
         if spec and spec.origin:
             found[name] = spec.origin if name.endswith(".py") else str(Path(spec.origin).parent)
     return found

@@ -1,11 +1,13 @@
 """The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, traces."""
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import msgspec
 
 from .. import __version__
 from ..clock import Clock
+from ..functions import Pool
 from ..kernel import Kernel
 from ..kernel.faults import Faults, Rule
 from ..wire.http import Request, Response
@@ -25,6 +27,11 @@ class ClockCommand(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     rules: list[Rule]
+
+
+class _Debugged(msgspec.Struct, forbid_unknown_fields=True):
+    function: str
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 class _Hands(msgspec.Struct):
@@ -53,6 +60,8 @@ class Control:
                 return _json({"rules": self._kernel.use(Faults).rules})
             case "POST", "faults":
                 return await self._break(request)
+            case "POST", "debug":
+                return await self._debug(request)
             case "GET", "traces":
                 root = request.queries().get("trace", "")
                 spans = self._kernel.tracer.spans(root)
@@ -78,6 +87,15 @@ class Control:
             return _json({"message": f"Faults are said as {form}: {error}"}, 400)
         self._kernel.use(Faults).replace(wish.rules)
         return _json({"rules": wish.rules})
+
+    async def _debug(self, request: Request) -> Response:
+        """Let a function wait for an editor, or not any more (port 0)."""
+        try:
+            wish = msgspec.json.decode(await request.read(1 << 16) or b"", type=_Debugged)
+        except msgspec.DecodeError as error:
+            return _json({"message": f'Say {{"function": NAME, "port": NUMBER}}: {error}'}, 400)
+        self._kernel.use(Pool).debug(wish.function, wish.port)
+        return _json({"debugging": self._kernel.use(Pool).debugging})
 
     async def _move(self, request: Request) -> Response:
         try:

@@ -11,12 +11,14 @@ import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 
-const channel = new Socket({ fd: Number(process.env._CLOUDLET_CHANNEL), readable: true, writable: true });
+const handle = Number(process.env._CLOUDLET_CHANNEL);
+const channel = new Socket({ fd: handle, readable: true, writable: true });
 const LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
 let json;
 let least;
 let requestId;
 let handler;
+let pausedMs = () => 0;
 
 function send(kind, ...parts) {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
@@ -138,13 +140,14 @@ function succeed(result) {
 
 function contextOf(head, finish) {
   const env = process.env;
+  const before = pausedMs();
   return {
     awsRequestId: head.request_id, invokedFunctionArn: head.arn, functionName: env.AWS_LAMBDA_FUNCTION_NAME,
     functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION, memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME, logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
     clientContext: head.client_context ?? undefined, identity: undefined,
     callbackWaitsForEmptyEventLoop: true,
-    getRemainingTimeInMillis: () => Math.max(head.deadline_ms - Date.now(), 0),
+    getRemainingTimeInMillis: () => Math.max(head.deadline_ms + pausedMs() - before - Date.now(), 0),
     done: (error, result) => finish(error, result), fail: (error) => finish(error ?? new Error('handled')),
     succeed: (result) => finish(null, result),
   };
@@ -203,8 +206,8 @@ process.on('unhandledRejection', (reason) => {
 async function become(environment) {
   const begun = performance.now();
   for (const name of Object.keys(process.env)) delete process.env[name];
-  delete environment._CLOUDLET_PATH;
-  Object.assign(process.env, environment);
+  const { _CLOUDLET_PATH: path, _CLOUDLET_DEBUG: port, ...given } = environment;
+  Object.assign(process.env, given);
   Module._initPaths(); // NODE_PATH is read only once, and was not there
   process.chdir(process.env.LAMBDA_TASK_ROOT);
   json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
@@ -218,6 +221,10 @@ async function become(environment) {
     } catch { /* the function does not use it */ }
   }
   try {
+    if (port) {
+      const { waitForEditor } = await import('./debugging.mjs');
+      pausedMs = waitForEditor(Number(port), handle, (stands) => send('P', Buffer.from(stands ? '1' : '0')));
+    }
     handler = await load(process.env._HANDLER);
     send('R', Buffer.from(JSON.stringify({ ms: performance.now() - begun })));
   } catch (error) {

@@ -17,7 +17,9 @@ import sys
 import time
 import traceback
 import typing
+from functools import partial
 
+import debugging  # type: ignore[import-not-found]
 import snapshot  # type: ignore[import-not-found]
 
 _HEAD = struct.Struct(">IB")
@@ -48,6 +50,9 @@ class Channel:
 class Context:
     """The second argument of a handler. Source: docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
+    paused_s = 0.0  # how long this process has stood at breakpoints, but for the present one
+    stands_since = 0.0  # on the monotonic clock, if it stands at one
+
     def __init__(self, head: Told) -> None:
         environment = os.environ
         self.aws_request_id = head["request_id"]
@@ -60,11 +65,17 @@ class Context:
         self.identity = Identity(head.get("identity"))
         self.client_context = ClientContext(head["client_context"]) if head.get("client_context") else None
         self.tenant_id = None
-        self._deadline_s = head["deadline_ms"] / 1000
+        self._deadline_s = head["deadline_ms"] / 1000 - self.paused()
 
     def get_remaining_time_in_millis(self) -> int:
         """How long until the function is stopped."""
-        return max(int((self._deadline_s - time.time()) * 1000), 0)
+        return max(int((self._deadline_s + self.paused() - time.time()) * 1000), 0)
+
+    @staticmethod
+    def paused() -> float:
+        """For how many seconds the function's clock has stood still."""
+        since = Context.stands_since
+        return Context.paused_s + (time.monotonic() - since if since else 0.0)
 
     def log(self, message: object) -> None:
         """Write to the log."""
@@ -188,6 +199,7 @@ def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
         return
     os.environ.clear()
     os.environ.update(json.loads(told[1]))
+    port = os.environ.pop("_CLOUDLET_DEBUG", "")
     time.tzset()
     os.chdir(os.environ["LAMBDA_TASK_ROOT"])
     sys.stdout, sys.stderr = LineWriter(1), LineWriter(2)
@@ -203,6 +215,8 @@ def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
             sys.path.insert(0, folder)
     os.environ.pop("_CLOUDLET_PATH", None)
     try:
+        if port:
+            debugging.wait_for_editor(int(port), partial(tell_pause, channel))
         function = load(os.environ["_HANDLER"])
         if control >= 0:
             snapshot.before_snapshot()
@@ -231,6 +245,13 @@ def restored(channel: Channel, control: socket.socket, handle: int, isolated: bo
         return False
     channel.write("R", b"{}")
     return True
+
+
+def tell_pause(channel: Channel, stands: bool) -> None:
+    """At a breakpoint the function's clock stands still, and afterwards it goes on."""
+    Context.paused_s = Context.paused()
+    Context.stands_since = time.monotonic() if stands else 0.0
+    channel.write("P", b"1" if stands else b"0")
 
 
 def load(name: str) -> object:

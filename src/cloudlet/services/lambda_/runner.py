@@ -71,8 +71,10 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
     if record.logging.get("LogFormat") == "JSON":
         environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON",
                         "AWS_LAMBDA_LOG_LEVEL": record.logging.get("ApplicationLogLevel", "INFO")}
+    debug_port = call.use(Pool).debugging.get(record.name, 0)
     return Spec(
-        key=key_of(call, record),
+        key=key_of(call, record) + (f" debugged at {debug_port}" if debug_port else ""),
+        debug_port=debug_port,
         name=record.name,
         arn=arn,
         version=record.version,
@@ -88,7 +90,7 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         account=call.account,
         region=call.region,
         watched=record.watched,
-        snapshot=record.version != LATEST and record.snap_start == "PublishedVersions",
+        snapshot=record.version != LATEST and record.snap_start == "PublishedVersions" and not debug_port,
         log_group=record.logging.get("LogGroup") or f"/aws/lambda/{record.name}",
     )
 
