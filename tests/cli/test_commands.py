@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from cloudlet.functions.cgroups import Groups
+
 TEMPLATE = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -101,6 +103,25 @@ def test_the_commands_find_the_cloudlet_of_the_folder_they_run_in(up):
     assert status["endpoint"] == up.endpoint
     assert [stack["status"] for stack in status["stacks"]] == ["CREATE_COMPLETE"]
     assert f"export AWS_ENDPOINT_URL={up.endpoint}\n" in up.run("env").stdout
+
+
+@pytest.mark.skipif("cpu" not in Groups().controls, reason="processor time can't be limited here")
+def test_tuning_tries_sizes_and_leaves_the_function_as_it_was(up, tmp_path):
+    picture = tmp_path / "tuning.png"
+    done = up.run("tune", "Hello", "--sizes", "256,128", "--runs", "2", "--json", "--png", picture)
+    told = json.loads(done.stdout)
+    assert [one["memoryMb"] for one in told["sizes"]] == [128, 256]
+    assert {told["cheapest"], told["fastest"], told["balanced"]} <= {128, 256}
+    assert all(one["pricePerMillion"] > 0.2 for one in told["sizes"])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    logged = up.run("invoke", "Hello", "--json")
+    assert "Memory Size: 128 MB" in "".join(json.loads(logged.stdout)["log"])
+
+
+@pytest.mark.skipif("cpu" not in Groups().controls, reason="processor time can't be limited here")
+def test_a_function_that_fails_is_told_for_each_size(up):
+    done = up.run("tune", "Hello", "-e", "-", "--sizes", "128", "--runs", "1", text='{"fail": 1}')
+    assert "asked to" in done.stdout
 
 
 def test_a_function_is_invoked_by_its_logical_name(up):

@@ -10,7 +10,7 @@ import click
 
 from .. import __version__
 
-_COMMANDS = ("up", "deploy", "invoke", "logs", "status", "env", "reset", "coverage", "doctor")
+_COMMANDS = ("up", "deploy", "invoke", "tune", "logs", "status", "env", "reset", "coverage", "doctor")
 
 
 class _Commands(click.Group):

@@ -35,7 +35,7 @@ def command(name: str, event: str, later: bool, debug: bool, debug_port: int | N
     """
     if debug and later:
         raise click.UsageError("--debug waits for the answer, so it can't be --later.")
-    remote, payload = find(endpoint), _event(event)
+    remote, payload = find(endpoint), event_from(event)
     function = function_name(remote, name)
     path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
     headers = {"x-amz-invocation-type": "Event" if later else "RequestResponse",
@@ -64,13 +64,13 @@ def _debugged(remote: Remote, function: str, wanted: int) -> Iterator[None]:
     """Let the function wait for an editor, for as long as this lasts."""
     told = remote.rest("lambda", "GET", f"/2015-03-31/functions/{quote(function, safe='')}/configuration")
     port = port_of(told["Runtime"], wanted)
-    remote.control("debug", {"function": told["FunctionName"], "port": port})
+    remote.control("trials", {"function": told["FunctionName"], "debugPort": port})
     remote.patience_s = None
     explain(told["FunctionName"], told["Runtime"], port)
     try:
         yield
     finally:
-        remote.control("debug", {"function": told["FunctionName"], "port": 0})
+        remote.control("trials", {"function": told["FunctionName"]})
 
 
 def _show(remote: Remote, body: bytes, log: str, failure: str, duration_ms: float, later: bool) -> None:
@@ -86,7 +86,8 @@ def _show(remote: Remote, body: bytes, log: str, failure: str, duration_ms: floa
         paper.say(f"{failure or 'answered'} in {duration_ms:.1f} ms", dim=True, err=True)
 
 
-def _event(source: str) -> bytes:
+def event_from(source: str) -> bytes:
+    """The event in a file, or on standard input for ``-``; an empty object if none is named."""
     if not source:
         return b"{}"
     try:

@@ -14,6 +14,7 @@ import msgspec
 from ..app import Cloudlet
 from ..deploy import Application, DeployError, Outcome, Progress, deploy, find, watch
 from ..errors import AwsError
+from ..functions import Trial
 from ..identity import root
 from ..wire.http import Request, Response
 from .debugging import port_of
@@ -143,7 +144,7 @@ class Live:
                     self._principal, "lambda", "GetFunctionConfiguration", {"FunctionName": one.physical_id},
                     region=self._region)
                 port = port_of(told["Runtime"], wanted)
-                self._cloudlet.pool.debug(one.physical_id, port)
+                self._cloudlet.pool.attempt(one.physical_id, Trial(debug_port=port))
                 yield {"event": "debug", "function": one.logical_id, "runtime": told["Runtime"], "port": port}
 
     async def _stand_ins(self, outcome: Outcome) -> AsyncIterator[str]:

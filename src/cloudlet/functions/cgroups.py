@@ -15,6 +15,7 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _FULL_CPU_MB = 1769  # of memory come with one whole processor, says AWS
+_PERIOD_US = 20_000  # in which it gets its share; as on AWS
 _PROCESSES = 1024  # and threads, as inside Lambda
 _IN_MODIFY, _IN_NONBLOCK = 2, 0o4000
 _STEP = (
@@ -42,11 +43,17 @@ class Group:
         """Whether the kernel holds the worker to its memory."""
         return "memory" in self._folders
 
-    def limit(self, memory_mb: int, tmp_mb: int) -> None:
-        """Give a group that was made for any worker the limits of its function."""
+    def limit(self, memory_mb: int, tmp_mb: int, *, cpu_quota: bool = False) -> None:
+        """Give a group that was made for any worker the limits of its function.
+
+        ``cpu_quota``: it gets no more processor time than on AWS, even if there is some to spare.
+        """
         self._memory, self._tmp = memory_mb << 20, tmp_mb << 20
         for control, folder in self._folders.items():
-            for file, value in _limits(folder, control, memory_mb, tmp_mb).items():
+            limits: dict[str, object] = {**_limits(folder, control, memory_mb, tmp_mb)}
+            if control == "cpu" and cpu_quota:
+                limits |= _quota(folder, memory_mb)
+            for file, value in limits.items():
                 (folder / file).write_text(str(value))
 
     def watch(self, kill: Callable[[], None]) -> None:
@@ -153,6 +160,14 @@ def _limits(folder: Path, control: str, memory_mb: int, tmp_mb: int) -> dict[str
     if version1:
         return {"cpu.shares": max(2, 1024 * memory_mb // _FULL_CPU_MB)}
     return {"cpu.weight": max(1, min(10_000, 100 * memory_mb // _FULL_CPU_MB))}
+
+
+def _quota(folder: Path, memory_mb: int) -> dict[str, object]:
+    """The processor time that comes with so much memory, as a hard limit."""
+    quota_us = max(1000, _PERIOD_US * memory_mb // _FULL_CPU_MB)
+    if (folder / "cgroup.controllers").exists():
+        return {"cpu.max": f"{quota_us} {_PERIOD_US}"}
+    return {"cpu.cfs_period_us": _PERIOD_US, "cpu.cfs_quota_us": quota_us}
 
 
 @cache

@@ -22,7 +22,7 @@ from .kept import InitFailed, Kept
 from .orders import blank_order, environment, order, stamp
 from .runtimes import OWN, Runtimes
 from .snapshots import Snapshot, SnapshotFailed
-from .spec import Credentials, Invocation, Outcome, Spec
+from .spec import Credentials, Invocation, Outcome, Spec, Trial
 from .turns import Turns
 from .worker import Origin, Worker
 from .zygotes import Zygote
@@ -54,7 +54,7 @@ class Pool:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._snapshots: dict[str, asyncio.Task[Snapshot]] = {}
         self.kept = Kept(self)
-        self.debugging: dict[str, int] = {}  # the ports where functions wait for an editor, by their names
+        self.trials: dict[str, Trial] = {}  # by the names of functions
         self._debugged: dict[str, asyncio.Lock] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self.turns = Turns()
@@ -88,12 +88,12 @@ class Pool:
         worker.forget_init()
         self._give_back(worker)
 
-    def debug(self, function: str, port: int) -> None:
-        """Let a function wait for an editor at ``port`` from its next event on; 0: not any more."""
-        self.debugging.pop(function, None)
-        if port:
-            self.debugging[function] = port
-        self.retire(lambda spec: spec.name == function and spec.debug_port not in (0, port))
+    def attempt(self, function: str, trial: Trial) -> None:
+        """Let a function run in another way from its next event on; an empty trial: as it is configured."""
+        self.trials.pop(function, None)
+        if trial != Trial():
+            self.trials[function] = trial
+        self.retire(lambda spec: spec.name == function and (spec.debug_port > 0 or spec.cpu_quota))
 
     def workers(self, key: str) -> list[Worker]:
         """Those of one function that take events or will."""
@@ -107,6 +107,16 @@ class Pool:
                 _retire(making)
             making = self._snapshots[spec.key] = self._begin(self._take(spec, credentials))
         return await asyncio.shield(making)
+
+    @property
+    def debugging(self) -> bool:
+        """Whether somebody looks at a function, and nobody should be hurried."""
+        return any(trial.debug_port for trial in self.trials.values())
+
+    @property
+    def holds_cpu(self) -> bool:
+        """Whether processor time can be limited here."""
+        return "cpu" in self._groups.controls
 
     def retire(self, concerns: Callable[[Spec], bool]) -> None:
         """Let no worker take another event whose function ``concerns`` says is concerned."""

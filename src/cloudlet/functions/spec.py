@@ -14,7 +14,7 @@ class Spec(msgspec.Struct, frozen=True):
     mounted at ``/var/task``, ``layers`` those merged at ``/opt`` in order, ``dependencies`` one whose
     packages can be imported besides. ``watched``: the folder is somebody's working copy and may change.
     ``snapshot``: it is initialised once, and its workers are copies of that process. ``debug_port``: its one
-    worker waits there for an editor.
+    worker waits there for an editor. ``cpu_quota``: it gets AWS's processor time and no more.
     """
 
     key: str
@@ -36,6 +36,14 @@ class Spec(msgspec.Struct, frozen=True):
     watched: bool = False
     snapshot: bool = False
     debug_port: int = 0
+    cpu_quota: bool = False
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """How somebody wants a function to run for the time being, whatever its configuration says."""
+
+    debug_port: int = 0
+    memory_mb: int = 0  # with the processor time that comes with it
 
 
 class Invocation(msgspec.Struct):

@@ -67,7 +67,7 @@ class Worker(asyncio.Protocol):
         """Let a blank process become the worker of a function."""
         begun = time.perf_counter()
         self.spec, self.stream = spec, stream
-        self._group.limit(spec.memory_mb, spec.tmp_mb)
+        self._group.limit(spec.memory_mb, spec.tmp_mb, cpu_quota=spec.cpu_quota)
         self._group.watch(lambda: self.kill("memory"))
         folders = {key: order[key] for key in ("task", "layers", "dependencies", "tmp_mb")}
         await self.zygote.furnish({**folders, "id": self.id})

@@ -7,7 +7,7 @@ import msgspec
 
 from .. import __version__
 from ..clock import Clock
-from ..functions import Pool
+from ..functions import Pool, Trial
 from ..kernel import Kernel
 from ..kernel.faults import Faults, Rule
 from ..wire.http import Request, Response
@@ -29,9 +29,10 @@ class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     rules: list[Rule]
 
 
-class _Debugged(msgspec.Struct, forbid_unknown_fields=True):
+class _Attempt(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     function: str
-    port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
+    debug_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    memory_mb: Annotated[int, msgspec.Meta(ge=0, le=10_240)] = 0
 
 
 class _Hands(msgspec.Struct):
@@ -60,8 +61,8 @@ class Control:
                 return _json({"rules": self._kernel.use(Faults).rules})
             case "POST", "faults":
                 return await self._break(request)
-            case "POST", "debug":
-                return await self._debug(request)
+            case "POST", "trials":
+                return await self._attempt(request)
             case "GET", "traces":
                 root = request.queries().get("trace", "")
                 spans = self._kernel.tracer.spans(root)
@@ -88,14 +89,16 @@ class Control:
         self._kernel.use(Faults).replace(wish.rules)
         return _json({"rules": wish.rules})
 
-    async def _debug(self, request: Request) -> Response:
-        """Let a function wait for an editor, or not any more (port 0)."""
+    async def _attempt(self, request: Request) -> Response:
+        """Let a function wait for an editor or run with other memory, or not any more."""
         try:
-            wish = msgspec.json.decode(await request.read(1 << 16) or b"", type=_Debugged)
+            wish = msgspec.json.decode(await request.read(1 << 16) or b"", type=_Attempt)
         except msgspec.DecodeError as error:
-            return _json({"message": f'Say {{"function": NAME, "port": NUMBER}}: {error}'}, 400)
-        self._kernel.use(Pool).debug(wish.function, wish.port)
-        return _json({"debugging": self._kernel.use(Pool).debugging})
+            form = '{"function": NAME, "debugPort": PORT, "memoryMb": SIZE}'
+            return _json({"message": f"Trials are said as {form}, the last two as needed: {error}"}, 400)
+        pool = self._kernel.use(Pool)
+        pool.attempt(wish.function, Trial(wish.debug_port, wish.memory_mb))
+        return _json({"trials": pool.trials, "holdsCpu": pool.holds_cpu})
 
     async def _move(self, request: Request) -> Response:
         try:

@@ -68,7 +68,7 @@ def handler(event, context):
     stop = "here"
     return [stop, before - context.get_remaining_time_in_millis()]
 """, Timeout=2)
-    cloudlet.control("debug", {"function": function.name, "port": port})
+    cloudlet.control("trials", {"function": function.name, "debugPort": port})
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(function)
         editor = Editor(port)
@@ -85,7 +85,7 @@ def handler(event, context):
         (said, spent_ms), error = answer.result(30)
         editor.close()
     assert (said, error) == ("here", None) and spent_ms < 1500
-    cloudlet.control("debug", {"function": function.name, "port": 0})
+    cloudlet.control("trials", {"function": function.name})
     assert function()[0][0] == "here"
 
 
@@ -134,7 +134,7 @@ exports.handler = async (event, context) => {
   return ['here', before - context.getRemainingTimeInMillis()];
 };
 """, runtime=node, Timeout=2)
-    cloudlet.control("debug", {"function": function.name, "port": port})
+    cloudlet.control("trials", {"function": function.name, "debugPort": port})
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(function)
         editor = Inspector(port)

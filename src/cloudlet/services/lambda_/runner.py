@@ -71,10 +71,11 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
     if record.logging.get("LogFormat") == "JSON":
         environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON",
                         "AWS_LAMBDA_LOG_LEVEL": record.logging.get("ApplicationLogLevel", "INFO")}
-    debug_port = call.use(Pool).debugging.get(record.name, 0)
+    trial = call.use(Pool).trials.get(record.name)
     return Spec(
-        key=key_of(call, record) + (f" debugged at {debug_port}" if debug_port else ""),
-        debug_port=debug_port,
+        key=key_of(call, record) + (f" {trial}" if trial else ""),
+        debug_port=trial.debug_port if trial else 0,
+        cpu_quota=bool(trial and trial.memory_mb),
         name=record.name,
         arn=arn,
         version=record.version,
@@ -83,14 +84,14 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         code=Path(record.code),
         layers=chosen.layers,
         dependencies=Path(record.dependencies) if record.dependencies else None,
-        memory_mb=record.memory_mb,
+        memory_mb=trial.memory_mb if trial and trial.memory_mb else record.memory_mb,
         timeout_ms=record.timeout_s * 1000,
         tmp_mb=record.tmp_mb,
         environment=tuple(environment.items()),
         account=call.account,
         region=call.region,
         watched=record.watched,
-        snapshot=record.version != LATEST and record.snap_start == "PublishedVersions" and not debug_port,
+        snapshot=record.version != LATEST and record.snap_start == "PublishedVersions" and not trial,
         log_group=record.logging.get("LogGroup") or f"/aws/lambda/{record.name}",
     )
 
