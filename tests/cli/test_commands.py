@@ -247,7 +247,8 @@ def test_doctor_and_coverage_speak_json(tmp_path):
 def test_every_command_explains_itself(tmp_path):
     told = run("--help", cwd=tmp_path).stdout.partition("Commands:")[2]
     listed = re.findall(r"^  (\w+) ", told, re.MULTILINE)
-    assert listed == ["up", "deploy", "invoke", "logs", "status", "env", "reset", "coverage", "doctor"]
+    assert listed == [
+        "up", "deploy", "invoke", "tune", "logs", "status", "env", "reset", "coverage", "doctor"]
     assert run("frobnicate", cwd=tmp_path).returncode == 2
 
 

@@ -21,7 +21,7 @@ class Tried(Protocol):
 def tuning(sizes: Sequence[Tried], kinds: Mapping[int, list[str]], function: str, file: Path) -> None:
     """Time and price over memory, with the sizes worth choosing named, into a PNG."""
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure  # an optional dependency: cloudlet[plots]
     except ImportError:
         raise paper.fail("Pictures need matplotlib.", "Install it: pip install 'cloudlet[plots]'") from None
     good = [one for one in sizes if not one.failure]
