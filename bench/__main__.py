@@ -3,70 +3,22 @@
 import argparse
 import json
 import os
-import socket
 import statistics
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from .cases import CASES, COLD, GROWTHS, Case, function
-from .cloud import Cloud, Recorded, answers, moto, recorded, scratch, started
-from .load import WRK, Load, exchange, press, wire
+from .cases import CASES, GROWTHS, Case, function
+from .cloud import Cloud, Recorded, answers, moto, scratch, started
+from .figures import Bench, Row
+from .functions import functions
+from .load import WRK, Load, press
 
-Row = dict[str, Any]
 _CLIENTS = 32
 _QUEUES = 200
 _WATCH_S = 8.0
-_PAUSE_S = 0.2
-
-
-class Bench:
-    """One run: what was asked for, and what was found."""
-
-    def __init__(self, seconds: float, only: str, large: int, quiet: bool) -> None:
-        self.seconds, self.only, self.large, self.quiet = seconds, only, large, quiet
-        self.rows: list[Row] = []
-        self.bare_us = 0.0
-
-    def wants(self, name: str) -> bool:
-        """Whether ``--only`` lets it through."""
-        return self.only.lower() in name.lower()
-
-    def say(self, text: str) -> None:
-        """A line for who watches."""
-        if not self.quiet:
-            print(text, flush=True)
-
-    def add(self, name: str, text: str, **values: Any) -> None:
-        """A figure."""
-        self.rows.append({"name": name, **values})
-        self.say(f"  {name:<50} {text}")
-
-    @contextmanager
-    def section(self, title: str, header: str = "") -> Iterator[None]:
-        """A part of the table; what goes wrong in one case does not end the run."""
-        self.say(f"\n{title:<52} {header}")
-        yield
-
-    def attempt(
-        self, name: str, services: tuple[str, ...], there: set[str], measure: Callable[[], None]
-    ) -> None:
-        """Measure one case, or say why not."""
-        if not self.wants(name):
-            return
-        missing = [service for service in services if service not in there]
-        if missing:
-            self.add(name, f"not there ({', '.join(missing)})", missing=missing)
-            return
-        try:
-            measure()
-        except Exception as error:  # one case must not cost the others their figures
-            first = (str(error).splitlines() or [""])[0]
-            self.add(name, f"failed: {type(error).__name__}: {first[:150]}", failed=first)
 
 
 def bare(bench: Bench) -> None:
@@ -139,37 +91,6 @@ def growth(bench: Bench, cloud: Cloud, there: set[str]) -> None:
             bench.attempt(case.name, case.services, there, measure)
 
 
-def cold(bench: Bench, cloud: Cloud, there: set[str]) -> None:
-    """The first invocation of a function, from the request to its answer."""
-    with bench.section("Cold starts", "median     worst"):
-        for name, code, runtime, budget_ms in COLD:
-
-            def measure(
-                name: str = name, code: str = code, runtime: str = runtime, budget: int | None = budget_ms
-            ) -> None:
-                taken = []
-                for n in range(7):
-                    title = f"cold-{runtime.replace('.', '-')}-{len(code)}-{n}"
-                    function(cloud, title, code, runtime)
-                    time.sleep(_PAUSE_S)  # cold starts come one at a time; what they leave to do is done
-                    taken.append(
-                        _once(
-                            cloud,
-                            recorded(cloud.client("lambda"), "invoke", FunctionName=title, Payload=b"{}"),
-                        )
-                    )
-                middle = statistics.median(taken)
-                verdict = f"{'within' if middle <= budget else 'OVER'} {budget} ms" if budget else ""
-                bench.add(
-                    f"Invoke, cold, {name}",
-                    f"{middle:6.1f} ms  {max(taken):6.1f} ms  {verdict}",
-                    median_ms=middle,
-                    worst_ms=max(taken),
-                )
-
-            bench.attempt(f"Invoke, cold, {name}", ("lambda",), there, measure)
-
-
 def footprint(bench: Bench, there: set[str]) -> None:
     """Starting, and doing nothing."""
     with bench.section("Starting and idling"):
@@ -228,19 +149,6 @@ def _mapped_queues(cloud: Cloud, functions: bool) -> bool:
     return functions
 
 
-def _once(cloud: Cloud, request: Recorded) -> float:
-    """Milliseconds of one request on a connection that is open already."""
-    with socket.create_connection(("127.0.0.1", cloud.port), timeout=30) as connection:
-        raw = wire(request)
-        begun = time.perf_counter()
-        connection.sendall(raw)
-        status = exchange(connection)
-        taken = (time.perf_counter() - begun) * 1000
-    if status != 200:
-        raise RuntimeError(f"it was answered with {status}")
-    return taken
-
-
 def _line(one: Load, many: Load | None, ratio: float) -> str:
     text = f"{one.p50_us:7.0f} µs {ratio:6.2f}x"
     if many:
@@ -285,7 +193,7 @@ def main() -> None:
     with scratch() as folder, started(str(folder / "data")) as cloud:
         there = _services(cloud)
         operations(bench, cloud, there)
-        cold(bench, cloud, there)
+        functions(bench, cloud, there)
         growth(bench, cloud, there)
     footprint(bench, there)
     if not options.no_peers:

@@ -162,11 +162,16 @@ CLIENT = "import boto3\nclient = boto3.client('sqs')\n" + PYTHON
 NODE = "exports.handler = async () => ({ statusCode: 200, body: 'hello' });\n"
 
 
+def packed(code: str, runtime: str) -> bytes:
+    """A package of one file."""
+    archived = io.BytesIO()
+    with zipfile.ZipFile(archived, "w") as archive:
+        archive.writestr("index.js" if runtime.startswith("node") else "index.py", code)
+    return archived.getvalue()
+
+
 def function(cloud: Cloud, name: str, code: str = PYTHON, runtime: str = "python3.11") -> str:
     """A function; its ARN."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("index.js" if runtime.startswith("node") else "index.py", code)
     client = cloud.client("lambda")
     client.create_function(
         FunctionName=name,
@@ -175,7 +180,7 @@ def function(cloud: Cloud, name: str, code: str = PYTHON, runtime: str = "python
         Runtime=runtime,
         Timeout=30,
         MemorySize=1024,
-        Code={"ZipFile": packed.getvalue()},
+        Code={"ZipFile": packed(code, runtime)},
     )
     arn: str = client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     return arn
@@ -228,10 +233,4 @@ CASES = (
 GROWTHS = (
     Growth("SendMessage at depth", ("sqs",), (100, 100_000), grow_queue),
     Growth("Query in a table of", ("dynamodb",), (1_000, 1_000_000), grow_table),
-)
-COLD = (  # name, code, runtime, budget in ms
-    ("trivial Python", PYTHON, "python3.11", 15),
-    ("Python that imports boto3", BOTO, "python3.11", 25),
-    ("Python that makes a boto3 client", CLIENT, "python3.11", None),
-    ("Node.js", NODE, "nodejs20.x", 60),
 )

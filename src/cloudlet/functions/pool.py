@@ -271,6 +271,7 @@ class Pool:
         except SnapshotFailed:
             template.kill()
             raise
+        snapshot.spare = self._begin(self._copy(spec, snapshot))
         return snapshot
 
     async def _restore(self, spec: Spec, credentials: Credentials) -> Worker:
