@@ -27,6 +27,7 @@ class Delivery(msgspec.Struct):
     ``body`` is what the target gets, JSON for most. ``source`` is the sending service's name as in its
     principal (``s3``), ``source_arn`` what in it sends; resource policies may ask for both.
     ``parameters`` are the target's own (an SQS target knows ``MessageGroupId`` and ``MessageAttributes``).
+    ``caller`` is who acts where the sending service doesn't act of its own: a role, or whoever asked it.
     """
 
     id: str
@@ -35,11 +36,12 @@ class Delivery(msgspec.Struct):
     source_arn: str = ""
     source_account: str = ""
     parameters: dict[str, Any] = {}
+    caller: Principal | None = None
 
     @property
     def principal(self) -> Principal:
-        """The service on whose behalf the target acts."""
-        return service_principal(self.source, self.source_account)
+        """On whose behalf the target acts: resource policies judge it."""
+        return self.caller or service_principal(self.source, self.source_account, self.source_arn)
 
 
 def deliver(call: Call, arn: str, delivery: Delivery) -> None:

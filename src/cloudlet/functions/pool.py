@@ -58,6 +58,7 @@ class Pool:
         self._debugged: dict[str, asyncio.Lock] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self.turns = Turns()
+        self.streaming: set[asyncio.Task[Any]] = set()  # invocations that those who asked may have left
         self.granted: dict[
             str, tuple[int, dict[str, str]]
         ] = {}  # credentials by role and name, and since when

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from .streaming import ResponseStream
+
 
 class Spec(msgspec.Struct, frozen=True):
     """A function as the pool sees it: one that differs in anything runs in workers of its own.
@@ -55,6 +57,7 @@ class Invocation(msgspec.Struct):
     trace: str = ""
     client_context: str = ""
     idempotent: dict[str, Any] = {}
+    stream: ResponseStream | None = None  # what the function writes before its end goes there
 
 
 class Outcome(msgspec.Struct):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from .cgroups import Group
 from .countdown import Countdown
 from .spec import Invocation, Outcome, Spec
+from .streaming import ResponseStream
 
 _HEAD = struct.Struct(">IB")
 PAYLOAD_LIMIT = 6 * 1024 * 1024 + 100  # bytes of an answer
@@ -55,6 +56,7 @@ class Worker(asyncio.Protocol):
         self._status: int | None = None
         self._killed_for = ""
         self._init: dict[str, Any] | None = None  # what initialisation took; told once
+        self._response = ResponseStream(PAYLOAD_LIMIT)  # what the invocation has written before its end
         self._gone = asyncio.Event()
 
     async def start(self, order: dict[str, Any], *more: socket.socket) -> None:
@@ -140,6 +142,9 @@ class Worker(asyncio.Protocol):
         """One event; whatever happens to the process becomes an outcome."""
         outcome = Outcome(b"", stream=self.stream)
         self._between = False
+        self._response = invocation.stream or ResponseStream(PAYLOAD_LIMIT)
+        if invocation.stream:
+            invocation.stream.attach(self)
         init, self._init = self._init, None
         if init:
             outcome.init_ms, outcome.restore_ms = (0.0, init["ms"]) if init["restored"] else (init["ms"], 0.0)
@@ -150,6 +155,7 @@ class Worker(asyncio.Protocol):
         else:
             kind, body = await self._ask(invocation, deadline_ms)
         outcome.duration_ms = (time.perf_counter() - begun) * 1000
+        self._response.detach()
         self._read_log()
         self._flush_partial()
         self._fill(outcome, kind, body, invocation)
@@ -167,6 +173,7 @@ class Worker(asyncio.Protocol):
         """The process has ended; what it said last may still be on its way."""
         self._status = status
         self._killed_for = self._killed_for or ("memory" if self._group.killed() else "")
+        self.unhold()
         self._finish()
 
     def abandon(self) -> None:
@@ -180,6 +187,16 @@ class Worker(asyncio.Protocol):
     async def gone(self) -> None:
         """Until the process has ended."""
         await self._gone.wait()
+
+    def hold(self) -> None:
+        """Leave the channel unread: whoever reads the response has enough for now."""
+        if self._status is None and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def unhold(self) -> None:
+        """Read the channel again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     # -- asyncio's side
 
@@ -204,7 +221,13 @@ class Worker(asyncio.Protocol):
             elif kind == ord("P"):
                 self._pause(body == b"1")
             elif self._waiting and not self._waiting.done():
-                self._waiting.set_result((chr(kind), body))
+                if kind == ord("S"):
+                    if not self._response.write(body):
+                        self.kill("size")
+                elif kind == ord("H"):
+                    self._response.describe(str(json.loads(body).get("contentType", "")))
+                else:
+                    self._waiting.set_result((chr(kind), body))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -245,18 +268,15 @@ class Worker(asyncio.Protocol):
         """Say what came of it, in AWS's words."""
         if kind in "AED":
             outcome.memory_mb = -(-int.from_bytes(body[:8], "big") // 1024)
-            outcome.payload = body[8:]
+            outcome.payload = body[8:] or (b"" if invocation.stream else self._response.rest())
             if outcome.memory_mb > self.spec.memory_mb and not self._group.limits_memory:
                 self._exceed(outcome, invocation)
                 return
             if kind != "A":
                 outcome.error = "Unhandled"
                 self.retired = self.retired or kind == "D"  # the process ends of its own accord
-            elif len(outcome.payload) > PAYLOAD_LIMIT:
-                message = (
-                    f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
-                )
-                self._fail(outcome, "Function.ResponseSizeTooLarge", message)
+            elif len(outcome.payload) > PAYLOAD_LIMIT or self._response.exceeded:
+                self._refuse_size(outcome)
             return
         prefix = f"RequestId: {invocation.request_id} Error: "
         outcome.memory_mb = self.spec.memory_mb if self._killed_for == "memory" else outcome.memory_mb
@@ -275,8 +295,7 @@ class Worker(asyncio.Protocol):
                 outcome, "Sandbox.Timedout", f"{prefix}Init timed out after {INIT_LIMIT_S:.2f} seconds"
             )
         elif self._killed_for == "size":
-            message = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
-            self._fail(outcome, "Function.ResponseSizeTooLarge", message)
+            self._refuse_size(outcome)
         elif self._killed_for == "memory" or self._status == 137 or self._group.killed():
             self._fail(outcome, "Runtime.OutOfMemory", f"{prefix}Runtime exited with error: signal: killed")
         else:
@@ -287,6 +306,11 @@ class Worker(asyncio.Protocol):
         prefix = f"RequestId: {invocation.request_id} Error: "
         self._fail(outcome, "Runtime.OutOfMemory", f"{prefix}Runtime exited with error: signal: killed")
         self.retired = True
+
+    def _refuse_size(self, outcome: Outcome) -> None:
+        limit = self._response.limit if self._response.exceeded else PAYLOAD_LIMIT
+        message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
+        self._fail(outcome, "Function.ResponseSizeTooLarge", message)
 
     def _fail(self, outcome: Outcome, kind: str, message: str) -> None:
         outcome.error = kind

@@ -61,6 +61,11 @@ class Authenticator:
         await self._keyring.used(credential, signed.service or service, signed.region, now_ms)
         return credential.principal
 
+    async def visitor_of(self, request: Request, service: str) -> Principal:
+        """The principal that a visitor of a service's site is; what was signed is the path as it was sent."""
+        sent = msgspec.structs.replace(request, path=request.prefix + request.path)
+        return await self.principal_of(sent, sigv4.claim_of(request), service)
+
     def _stranger(self, access_key: str) -> Principal:
         found = self._roots.get(access_key)
         if found is None:

@@ -8,6 +8,7 @@ from ..errors import AccessDeniedException, AwsError, InternalFailure
 from ..identity import ANONYMOUS, Principal
 from ..identity.signature import Signed, claim_of
 from ..kernel import Kernel
+from ..kernel.visitors import Visitors
 from ..telemetry import Trace
 from ..wire import awsjson, eventstream, protocols
 from ..wire.http import Request, Response
@@ -32,6 +33,7 @@ class Gateway:
         self._router, self._sites = Router(kernel.services), Sites(kernel)
         self._authenticator, self._cors = Authenticator(kernel), Cors()
         self._browsers = Browsers(kernel, self._router)
+        kernel.provide(Visitors(self._authenticator.visitor_of))
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong becomes an answer too."""

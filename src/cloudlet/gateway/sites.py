@@ -31,7 +31,7 @@ class Sites:
             name, _, path = rest.partition("/")
             visit = self._visit(label, name)
             if visit:
-                request.path = "/" + path
+                request.path, request.prefix = "/" + path, f"{PREFIX}{label}/{name}"
             return visit
         parts = request.host.split(".")
         if len(parts) < 3 or parts[-1].isdigit():

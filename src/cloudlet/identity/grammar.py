@@ -191,11 +191,12 @@ def _who(statement: dict[str, Any], kind: Kind) -> None:
                         else "Syntax errors in policy.")
     for name, value in said.items():
         for each in as_list(value):
-            if name not in _PRINCIPALS or not isinstance(each, str) or not _is_principal(name, each):
+            if name not in _PRINCIPALS or not isinstance(each, str) or not is_principal(name, each):
                 raise Malformed(f'Invalid principal in policy: "{name.upper()}":"{each}"')
 
 
-def _is_principal(kind: str, name: str) -> bool:
+def is_principal(kind: str, name: str) -> bool:
+    """Whether a policy can name ``name`` as a principal of that kind, as ``AWS`` or ``Service``."""
     match kind:
         case "Service":
             return bool(_SERVICE.fullmatch(name))

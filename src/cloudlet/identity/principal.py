@@ -16,6 +16,7 @@ class Principal(msgspec.Struct, frozen=True):
     id: str = ""  # the unique id: AIDA… of a user, AROA…:session of a role's session, the account of its root
     access_key: str = ""
     role_arn: str = ""  # of a role's session: the role itself
+    source_arn: str = ""  # of a service: the resource on whose behalf it acts, where there is one
 
 
 def root(account: str, access_key: str = "") -> Principal:
@@ -23,9 +24,9 @@ def root(account: str, access_key: str = "") -> Principal:
     return Principal(account, f"arn:aws:iam::{account}:root", "root", account, access_key)
 
 
-def service_principal(service: str, account: str) -> Principal:
-    """A service of the cloud acting of its own, as ``s3.amazonaws.com`` does for a notification."""
-    return Principal(account, f"{service}.amazonaws.com", "service")
+def service_principal(service: str, account: str, source_arn: str = "") -> Principal:
+    """A service of the cloud acting of its own, as ``s3.amazonaws.com`` does for a bucket's notification."""
+    return Principal(account, f"{service}.amazonaws.com", "service", source_arn=source_arn)
 
 
 ANONYMOUS = Principal("anonymous", "*", "anonymous")

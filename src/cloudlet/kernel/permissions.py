@@ -58,6 +58,10 @@ def context_of(principal: Principal, policies: Policies, now_ms: int,
         "aws:principalisawsservice": (str(principal.kind == "service").lower(),)}
     if principal.id:
         found["aws:userid"] = (principal.id,)
+    if principal.kind == "service" and principal.account:
+        found["aws:sourceaccount"] = (principal.account,)
+    if principal.source_arn:
+        found["aws:sourcearn"] = (principal.source_arn,)
     if principal.kind == "user":
         found["aws:username"] = (principal.arn.rpartition("/")[2],)
     kinds = {"root": "Account", "user": "User", "role": "AssumedRole", "federated": "FederatedUser"}

@@ -86,6 +86,10 @@ async def _encoded(first: list[Message], events: AsyncIterator[Mapping[str, Any]
         yield encode(Message({":message-type": "exception", ":exception-type": error.code,
                               ":content-type": "application/json"},
                              json.dumps({"message": str(error)}).encode()))
+    finally:  # a client that goes away must be noticed by whoever makes the events
+        close = getattr(events, "aclose", None)
+        if close:
+            await close()
 
 
 def event_message(name: str, value: dict[str, Any], member: Member, protocol: str) -> Message:

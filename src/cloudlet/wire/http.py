@@ -37,6 +37,7 @@ class Request(msgspec.Struct):
     peer: str = "127.0.0.1"
     trailers: dict[str, str] = {}
     seal: ChunkCheck | None = None
+    prefix: str = ""  # of the path as sent: what led to a site and is not in ``path``
 
     @property
     def host(self) -> str:

@@ -54,8 +54,9 @@ def packed(source):
 
 
 def deploy(cloudlet, name, source=ECHO, **settings):
-    """A Python function; its ARN."""
-    return cloudlet.client("lambda").create_function(
+    """A Python function that any API may invoke; its ARN."""
+    client = cloudlet.client("lambda")
+    arn = client.create_function(
         FunctionName=name,
         Role="arn:aws:iam::000000000000:role/any",
         Runtime="python3.11",
@@ -63,6 +64,9 @@ def deploy(cloudlet, name, source=ECHO, **settings):
         Code={"ZipFile": packed(source)},
         **settings,
     )["FunctionArn"]
+    client.add_permission(FunctionName=name, StatementId="apis", Action="lambda:InvokeFunction",
+                          Principal="apigateway.amazonaws.com")
+    return arn
 
 
 @pytest.fixture(scope="module")

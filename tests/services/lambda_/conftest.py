@@ -58,6 +58,32 @@ def deploy(cloudlet, request):
 
 
 @pytest.fixture
+def js(deploy, node):
+    """Deploy JavaScript; the handler is ``app.handler``."""
+    return lambda source, **settings: deploy(source, runtime=node, **settings)
+
+
+@pytest.fixture
+def publish():
+    """Give a function a URL; every one may visit it if its ``AuthType`` is NONE, as SAM sees to it."""
+    def publish(function, auth="NONE", *, public=True, qualifier=None, **settings):
+        where = {"FunctionName": function.name, **({"Qualifier": qualifier} if qualifier else {})}
+        made = function.client.create_function_url_config(AuthType=auth, **where, **settings)
+        if auth == "NONE" and public:
+            allow_visits(function.client, **where)
+        return made["FunctionUrl"]
+    return publish
+
+
+def allow_visits(client, principal="*", auth="NONE", **where):
+    """The two permissions that visitors of a function's URL need."""
+    client.add_permission(StatementId="url", Action="lambda:InvokeFunctionUrl", Principal=principal,
+                          FunctionUrlAuthType=auth, **where)
+    client.add_permission(StatementId="function", Action="lambda:InvokeFunction", Principal=principal,
+                          InvokedViaFunctionUrl=True, **where)
+
+
+@pytest.fixture
 def node():
     """The Node.js runtime of this machine, or a skip with the reason."""
     names = [name for name in found() if name.startswith("nodejs")]

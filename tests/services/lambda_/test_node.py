@@ -1,13 +1,5 @@
 """Node.js functions: handlers of every kind."""
 
-import pytest
-
-
-@pytest.fixture
-def js(deploy, node):
-    """Deploy JavaScript; the handler is ``app.handler``."""
-    return lambda source, **settings: deploy(source, runtime=node, **settings)
-
 
 def test_an_async_handler_answers(js):
     assert js("exports.handler = async (event) => ({ twice: event.n * 2 });")({"n": 4}) == (

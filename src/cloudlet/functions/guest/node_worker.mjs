@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
+import { isStreaming, stream } from './node_streaming.mjs';
 
 const handle = Number(process.env._CLOUDLET_CHANNEL);
 const channel = new Socket({ fd: handle, readable: true, writable: true });
@@ -26,6 +27,15 @@ function send(kind, ...parts) {
   head.writeUInt32BE(size);
   head.writeUInt8(kind.charCodeAt(0), 4);
   channel.write(Buffer.concat([head, ...parts]));
+}
+
+// A part of a response that is not over yet; `taken` is called once the channel has room again.
+function sendPart(kind, part, taken) {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(part.length);
+  head.writeUInt8(kind.charCodeAt(0), 4);
+  channel.write(head);
+  channel.write(part, taken);
 }
 
 function say(text) {
@@ -165,6 +175,14 @@ function run(handler, body) {
     process.removeListener('beforeExit', idle);
     if (error !== null && error !== undefined) fail(error); else succeed(result);
   };
+  if (isStreaming(handler)) {
+    const { done, fail: failed, succeed: succeeded, ...context } = contextOf(head, end);
+    const event = JSON.parse(body.subarray(4 + size).toString() || '{}');
+    stream(handler, event, context, sendPart, (error) => {
+      if (error === null) send('A', memory()); else fail(error);
+    });
+    return;
+  }
   let callbackResult;
   let called = false;
   const context = contextOf(head, end);

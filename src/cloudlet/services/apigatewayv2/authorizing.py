@@ -121,7 +121,8 @@ async def _ask(call: Conversation, visit: Visit, authorizer: Authorizer, identit
         "Invoke",
         FunctionName=function_of(authorizer.authorizer_uri or "", visit),
         Payload=json.dumps(event).encode(),
-        as_principal=service_principal("apigateway", visit.account),
+        as_principal=service_principal("apigateway", visit.account,
+                                       visit.source_arn(f"authorizers/{authorizer.authorizer_id}")),
     )
     if answer.get("FunctionError"):
         raise ValueError("the authorizer failed")

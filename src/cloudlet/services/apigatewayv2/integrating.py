@@ -39,7 +39,7 @@ async def _by_function(call: Conversation, gate: Gate, visit: Visit) -> Response
     invocation = asyncio.ensure_future(call.invoke(
         "lambda", "Invoke", FunctionName=function_of(integration.integration_uri or "", visit),
         Payload=json.dumps(event_of(visit, version), ensure_ascii=False).encode("utf-8", "replace"),
-        as_principal=service_principal("apigateway", visit.account)))
+        as_principal=service_principal("apigateway", visit.account, visit.source_arn())))
     gate.running.add(invocation)
     invocation.add_done_callback(gate.running.discard)
     looked_at = call.use(Pool).debugging  # nobody is hurried while somebody debugs

@@ -69,6 +69,14 @@ class Visit(msgspec.Struct):
         return (f"arn:aws:execute-api:{self.region}:{self.account}:{self.api.api_id}/{self.stage.stage_name}/"
                 f"{self.request.method}{unquote(self.resource)}")
 
+    def source_arn(self, resource: str = "") -> str:
+        """What a function's permission speaks of: the route as its key spells it, or an authorizer."""
+        if not resource:
+            method, _, path = self.route.route_key.partition(" ")
+            resource = f"{self.stage.stage_name}/" + (
+                f"{self.request.method if method == 'ANY' else method}{path}" if path else method)
+        return f"arn:aws:execute-api:{self.region}:{self.account}:{self.api.api_id}/{resource}"
+
     def context(self) -> dict[str, str]:
         """The ``$context`` variables, as access logs and identity sources name them."""
         return {"accountId": self.account, "apiId": self.api.api_id, "domainName": self.domain,

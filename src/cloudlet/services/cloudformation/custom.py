@@ -77,6 +77,7 @@ class CustomResource(msgspec.Struct):
                     this.stack_id,
                     inner.account,
                     {"Subject": "AWS CloudFormation custom resource request"},
+                    caller=inner.principal,
                 ),
             )
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...kernel import Call
-from . import provisioned
+from . import permissions, provisioned, urls
 from .concurrency import recount
 from .errors import (
     InvalidParameterValueException,
@@ -67,6 +67,8 @@ def delete_alias(call: Call, function_name: str, name: str) -> None:
     aliases.delete(call, function, name)
     provisioned.drop(call, function, name)
     recount(call)
+    permissions.forget(call, function, name)
+    urls.forget(call, function, name)
 
 
 @lambda_.operation

@@ -9,7 +9,7 @@ import msgspec
 from ...functions import Pool
 from ...kernel import Conversation
 from .errors import InvalidParameterValueException
-from .layers import folder_of
+from .layers import check_use
 from .limits import ENVIRONMENT, LAYERS, MEMORY_MB, TIMEOUT_S
 
 _RESERVED = re.compile(
@@ -57,4 +57,4 @@ async def check_layers(call: Conversation, layers: list[str] | None) -> None:
     if layers and len(layers) > LAYERS:
         raise InvalidParameterValueException(f"Cannot reference more than {LAYERS} layers.")
     for arn in layers or ():
-        await call.transact(partial(folder_of, arn=arn))
+        await call.transact(partial(check_use, arn=arn))

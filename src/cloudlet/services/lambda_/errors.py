@@ -23,6 +23,12 @@ class InvalidRequestContentException(AwsError):
     """The request body could not be parsed as JSON, or a request header is invalid."""
 
 
+class InvalidSignatureException(AwsError):
+    """The request signature we calculated does not match the signature you provided."""
+
+    status = 403
+
+
 class InvalidZipFileException(AwsError):
     """The deployment package could not be unzipped."""
 

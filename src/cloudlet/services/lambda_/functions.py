@@ -8,6 +8,7 @@ from ...functions import Pool
 from ...kernel import Call, Conversation
 from ...store import Blobs
 from . import code as packages
+from . import permissions, urls
 from .checks import check, check_layers, check_size
 from .concurrency import recount
 from .errors import InvalidParameterValueException, ResourceConflictException
@@ -208,6 +209,7 @@ async def delete_function(call: Conversation, function_name: str, qualifier: str
             _drop(inner, version(inner, name.name, name.qualifier))
             drop_provisioned(inner, name.name, name.qualifier)
             recount(inner)
+            permissions.forget(inner, name.name, name.qualifier)
             return
         for _, record in list(versions.items(inner, name.name)):
             _drop(inner, record)
@@ -216,6 +218,8 @@ async def delete_function(call: Conversation, function_name: str, qualifier: str
         functions.delete(inner, name.name)
         drop_provisioned(inner, name.name)
         recount(inner)
+        permissions.forget(inner, name.name)
+        urls.forget(inner, name.name)
 
     await call.transact(delete)
     _retire(call, name.name)

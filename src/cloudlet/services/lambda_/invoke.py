@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 
-from ...kernel import Conversation
+from ...kernel import Call, Conversation
 from ...wire.http import Request
+from .access import permit
 from .asynchronous import accept
-from .errors import InvalidRequestContentException, RequestTooLargeException
+from .errors import InvalidParameterValueException, InvalidRequestContentException, RequestTooLargeException
 from .limits import ASYNC_PAYLOAD, SYNC_PAYLOAD
-from .records import name_of, version
+from .records import name_of
 from .runner import log_tail, run
 from .service import lambda_
 
@@ -17,18 +18,22 @@ from .service import lambda_
 @lambda_.operation
 async def invoke(call: Conversation, function_name: str, invocation_type: str = "RequestResponse",
                  log_type: str = "None", client_context: str | None = None, payload: bytes = b"",
-                 qualifier: str | None = None) -> dict[str, Any]:
+                 qualifier: str | None = None, tenant_id: str | None = None) -> dict[str, Any]:
     """Run a function."""
     name = name_of(call, function_name, qualifier)
     call = call.elsewhere(account=name.account, region=name.region)
     check_payload(payload, SYNC_PAYLOAD if invocation_type != "Event" else ASYNC_PAYLOAD)
-    if invocation_type == "DryRun":
-        await call.transact(lambda inner: version(inner, name.name, name.qualifier))
-        return {"StatusCode": 204}
-    if invocation_type == "Event":
-        await call.transact(lambda inner: accept(inner, name, payload, call.id))
-        return {"StatusCode": 202, "Payload": b""}
-    outcome, ran = await run(call, name, payload, client_context=_context(client_context))
+    check_tenant(tenant_id)
+
+    def admit(inner: Call) -> None:
+        permit(inner, name)
+        if invocation_type == "Event":
+            accept(inner, name, payload, call.id)
+
+    if invocation_type != "RequestResponse":
+        await call.transact(admit)
+        return {"StatusCode": 202, "Payload": b""} if invocation_type == "Event" else {"StatusCode": 204}
+    outcome, ran = await run(call, name, payload, client_context=context_of(client_context), admit=admit)
     answer: dict[str, Any] = {"StatusCode": 200, "Payload": outcome.payload, "ExecutedVersion": ran.version}
     if outcome.error:
         answer["FunctionError"] = "Unhandled"
@@ -45,7 +50,13 @@ async def invoke_async(call: Conversation, function_name: str, invoke_args: Requ
         raise _too_large(ASYNC_PAYLOAD)
     check_payload(event, ASYNC_PAYLOAD)
     name = name_of(call, function_name)
-    await call.transact(lambda inner: accept(inner, name, event, call.id))
+    call = call.elsewhere(account=name.account, region=name.region)
+
+    def keep(inner: Call) -> None:
+        permit(inner, name)
+        accept(inner, name, event, call.id)
+
+    await call.transact(keep)
     return {"Status": 202}
 
 
@@ -61,13 +72,20 @@ def check_payload(payload: bytes, limit: int) -> None:
         ) from None
 
 
+def check_tenant(tenant_id: str | None) -> None:
+    """Tenants are for functions that isolate them, and no function here does."""
+    if tenant_id is not None:
+        raise InvalidParameterValueException(
+            "The invoked function is not enabled with tenancy configuration.", Type="User")
+
+
 def _too_large(limit: int) -> RequestTooLargeException:
     return RequestTooLargeException(
         f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
     )
 
 
-def _context(header: str | None) -> str:
+def context_of(header: str | None) -> str:
     """The client context, which comes in base64."""
     if not header:
         return ""

@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 
+from ...errors import AccessDeniedException
 from ...kernel import Call, Conversation
 from ...store import Table
 from . import code as packages
 from .errors import InvalidParameterValueException, ResourceNotFoundException
+from .layer_access import layer_policies, permit_layer
 from .records import stamp
 from .service import lambda_
 
@@ -63,19 +65,26 @@ async def publish_layer_version(
 @lambda_.operation
 def get_layer_version(call: Call, layer_name: str, version_number: int) -> Config:
     """A version of a layer."""
-    return _shown(call, _find(call, layer_name.rpartition(":")[2], version_number), with_content=True)
+    owner = _owner(call, layer_name)
+    record = _find(owner, layer_name.rpartition(":")[2], version_number)
+    permit_layer(call, owner, record.name, record.version)
+    return _shown(owner, record, with_content=True)
 
 
 @lambda_.operation
 def get_layer_version_by_arn(call: Call, arn: str) -> Config:
     """A version of a layer, by its ARN."""
-    return _shown(call, _by_arn(call, arn), with_content=True)
+    owner, record = _by_arn(call, arn)
+    permit_layer(call, owner, record.name, record.version)
+    return _shown(owner, record, with_content=True)
 
 
 @lambda_.operation
 def delete_layer_version(call: Call, layer_name: str, version_number: int) -> None:
     """Delete a version; functions that use it already keep it in their workers only."""
-    layers.delete(call, layer_name.rpartition(":")[2], version_number)
+    owner, name = _own(call, layer_name), layer_name.rpartition(":")[2]
+    layers.delete(owner, name, version_number)
+    layer_policies.delete(owner, name, version_number)
 
 
 @lambda_.operation
@@ -101,14 +110,41 @@ def list_layers(call: Call, compatible_runtime: str | None = None,
 
 def folder_of(call: Call, arn: str) -> Path:
     """Where the layer with that ARN lies."""
-    return Path(_by_arn(call, arn).folder)
+    return Path(_by_arn(call, arn)[1].folder)
 
 
-def _by_arn(call: Call, arn: str) -> Layer:
-    *_, name, number = arn.split(":")
+def check_use(call: Call, arn: str) -> None:
+    """Whether the caller may let a function use the layer; it keeps it even if that is taken back."""
+    owner, record = _by_arn(call, arn)
+    permit_layer(call, owner, record.name, record.version)
+
+
+def named(call: Call, name: str, number: int) -> tuple[Call, Layer]:
+    """A layer of the caller's own by its name or ARN, and the call in its region."""
+    owner = _own(call, name)
+    return owner, _find(owner, name.rpartition(":")[2], number)
+
+
+def _own(call: Call, name: str) -> Call:
+    """The call in the region of a layer that must be the caller's own."""
+    owner = _owner(call, name)
+    if owner.account != call.account:
+        raise AccessDeniedException(f"The layer {name} belongs to another account.")
+    return owner
+
+
+def _owner(call: Call, name: str) -> Call:
+    """The call as seen from where a layer is; a bare name is of here."""
+    parts = name.split(":")
+    return call.elsewhere(region=parts[3], account=parts[4]) if len(parts) > 5 else call
+
+
+def _by_arn(call: Call, arn: str) -> tuple[Call, Layer]:
+    name, _, number = arn.rpartition(":")
     if not number.isdigit():
         raise InvalidParameterValueException(f"Invalid Layer arn: {arn}")
-    return _find(call, name, int(number))
+    owner = _owner(call, name)
+    return owner, _find(owner, name.rpartition(":")[2], int(number))
 
 
 def _find(call: Call, name: str, number: int) -> Layer:

@@ -1,6 +1,7 @@
 """Lambda's quotas. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 SYNC_PAYLOAD = 6_291_556  # bytes of a request to Invoke
+STREAMED_RESPONSE = 209_715_200  # bytes of a response that is streamed
 ASYNC_PAYLOAD = 1_048_576  # bytes of an asynchronous event
 ZIP_SIZE = 52_428_800  # bytes of a package in a request
 UNZIPPED_SIZE = 262_144_000  # bytes, layers included

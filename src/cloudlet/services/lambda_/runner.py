@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from ...errors import AwsError
 from ...functions import Invocation, Outcome, Pool, Spec
 from ...functions.journal import Journal, Stream
 from ...functions.spec import Credentials
+from ...functions.streaming import ResponseStream
 from ...identity import service_principal
 from ...kernel import Call, Conversation
 from .concurrency import unreserved
@@ -97,15 +99,23 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
 
 
 async def run(call: Conversation, name: Name, payload: bytes, *, client_context: str = "",
-              request_id: str = "") -> tuple[Outcome, Version]:
-    """Run a function on one event, within its concurrency, and write its log."""
+              request_id: str = "", stream: ResponseStream | None = None,
+              admit: Callable[[Call], None] = lambda inner: None) -> tuple[Outcome, Version]:
+    """Run a function on one event, if ``admit`` does not refuse, within its concurrency; write its log."""
     chance = int.from_bytes(call.ids.bytes(4), "big") / (1 << 32)
-    chosen = await call.transact(lambda inner: choose(inner, name, chance))
+
+    def begin(inner: Call) -> Chosen:
+        admit(inner)
+        return choose(inner, name, chance)
+
+    chosen = await call.transact(begin)
     spec, pool = spec_of(call, chosen), call.use(Pool)
     credentials = credentials_of(call, chosen.version)
     with Admission(call, pool, chosen, spec.key):
         invocation = Invocation(request_id or call.id, payload, arn_of(call, name.name, name.qualifier),
-                                call.trace.header(), client_context)
+                                call.trace.header(), client_context, stream=stream)
+        if stream:
+            stream.version = chosen.version.version
         outcome = await pool.run(spec, invocation, credentials)
     _write(call, spec, invocation, outcome)
     return outcome, chosen.version

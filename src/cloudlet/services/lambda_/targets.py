@@ -2,6 +2,7 @@
 
 from ...fabric.targets import Delivery
 from ...kernel import Call
+from .access import permit
 from .asynchronous import accept
 from .invoke import check_payload
 from .limits import ASYNC_PAYLOAD
@@ -11,6 +12,12 @@ from .service import lambda_
 
 @lambda_.target
 def deliver(call: Call, arn: str, delivery: Delivery) -> None:
-    """Keep the event; it runs once this transaction is committed."""
+    """Keep the event, if its sender may invoke the function; it runs once this transaction is committed.
+
+    What other functions send to their destinations is sent with their own roles, so no policy is asked.
+    """
     check_payload(delivery.body, ASYNC_PAYLOAD)
-    accept(call, name_of(call, arn), delivery.body, delivery.id)
+    name = name_of(call, arn)
+    if delivery.source != "lambda":
+        permit(call, name)
+    accept(call, name, delivery.body, delivery.id)
