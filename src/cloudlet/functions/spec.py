@@ -71,6 +71,7 @@ class Outcome(msgspec.Struct):
     memory_mb: int = 0  # the most the worker has used
     log: list[tuple[int, str]] = []  # what the function wrote meanwhile: milliseconds since 1970, line
     stream: str = ""  # the name of the worker's log stream
+    execution: str = ""  # the ARN of the durable execution that it was
 
 
 Credentials = Callable[[Spec], Awaitable[dict[str, str]]]  # the environment variables of the function's role

@@ -24,30 +24,7 @@ from . import (
     urls,
     versions,
 )
+from .durable import callbacks, checkpoints, control, history, lane, pausing
 from .service import lambda_ as service
 
-__all__ = [
-    "aliases",
-    "asynchronous",
-    "concurrency",
-    "event_resources",
-    "functions",
-    "invoke",
-    "layer_permissions",
-    "layers",
-    "mappings",
-    "permissions",
-    "policy_resources",
-    "poller",
-    "provisioned",
-    "resource_policies",
-    "resources",
-    "service",
-    "snapstart",
-    "streams",
-    "tags",
-    "targets",
-    "url_visits",
-    "urls",
-    "versions",
-]
+__all__ = ["service"]

@@ -6,6 +6,7 @@ the function's destinations or its dead-letter target.
 """
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +17,11 @@ from ...fabric import targets, timers
 from ...functions import Outcome, Pool
 from ...kernel import Call, Conversation
 from ...store import Table
+from .durable import starting
 from .errors import InvalidParameterValueException, ResourceNotFoundException, TooManyRequestsException
 from .limits import ASYNC_AGE_S, ASYNC_RETRIES, RETRY_DELAYS_MS
 from .records import LATEST, Name, Version, arn_of, name_of, version
-from .runner import counted_as, run
+from .runner import chance_of, choose, counted_as, run
 from .service import lambda_
 
 _LONGEST_PAUSE_MS = 300_000
@@ -39,9 +41,16 @@ class InvokeConfig(msgspec.Struct):
 configs = Table("lambda.invoke-configs", InvokeConfig)
 
 
-def accept(call: Call, name: Name, payload: bytes, id: str) -> None:
-    """Keep an event for a function; it is run as soon as this is committed."""
-    version(call, name.name, name.qualifier)
+def accept(call: Call, name: Name, payload: bytes, id: str, execution_name: str = "") -> str:
+    """Keep an event for a function; it is run as soon as this is committed.
+
+    A durable function begins an execution, whose ARN comes back.
+    """
+    record = version(call, name.name, name.qualifier)
+    if record.durable:
+        record = choose(call, name, chance_of(call)).version
+        return starting.accept(call, name, record, payload, id, execution_name)
+    starting.refuse_name(execution_name)
     timers.schedule(
         call,
         attempt,
@@ -55,6 +64,7 @@ def accept(call: Call, name: Name, payload: bytes, id: str) -> None:
         tries=0,
         pauses=0,
     )
+    return ""
 
 
 @lambda_.task
@@ -162,6 +172,15 @@ def _finish(
         _deliver(
             call, dead_letter, targets.Delivery(event, payload, "lambda", source, call.account, parameters)
         )
+
+
+def conclude(call: Call, name: Name, payload: bytes, event: str, ran: str, answer: bytes, *,
+             failed: bool) -> None:
+    """Hand on an event whose execution has ended; if its function is gone, nobody is left to be told."""
+    result = {"version": ran, "error": "Unhandled" if failed else "", "payload": answer}
+    with suppress(ResourceNotFoundException):
+        _finish(call, name, _config(call, name), payload, event, 1,
+                "RetriesExhausted" if failed else "Success", result)
 
 
 def _deliver(call: Call, arn: str, delivery: targets.Delivery) -> None:

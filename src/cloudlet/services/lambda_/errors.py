@@ -65,3 +65,11 @@ class ProvisionedConcurrencyConfigNotFoundException(AwsError):
 
 class SnapStartException(AwsError):
     """The afterRestore runtime hook encountered an error."""
+
+
+class DurableExecutionAlreadyStartedException(AwsError):
+    """The durable execution with the specified name has already been started."""
+
+
+class CallbackTimeoutException(AwsError):
+    """The callback ID token has either expired or the callback has already been closed."""

@@ -11,6 +11,7 @@ from . import code as packages
 from . import permissions, urls
 from .checks import check, check_layers, check_size
 from .concurrency import recount
+from .durable.settings import altered, enabled
 from .errors import InvalidParameterValueException, ResourceConflictException
 from .limits import TMP_MB
 from .provisioned import drop as drop_provisioned
@@ -42,7 +43,8 @@ async def create_function(
         environment: Config | None = None, tags: dict[str, str] | None = None,
         layers: list[str] | None = None, architectures: list[str] | None = None,
         ephemeral_storage: Config | None = None, snap_start: Config | None = None,
-        logging_config: Config | None = None, vpc_config: Config | None = None) -> Config:
+        logging_config: Config | None = None, vpc_config: Config | None = None,
+        durable_config: Config | None = None) -> Config:
     """Create a function."""
     name = name_of(call, function_name).name
     if package_type != "Zip":
@@ -65,7 +67,7 @@ async def create_function(
         call.ids.uuid(), description, timeout, memory_size, tmp_mb,
         (environment or {}).get("Variables", {}), layers or [], architectures or ["x86_64"],
         (dead_letter_config or {}).get("TargetArn", ""), logging_config or {}, package.watched,
-        package.dependencies, package.blob, apply_on)
+        package.dependencies, package.blob, apply_on, durable=enabled(durable_config))
 
     def create(inner: Call) -> Config:
         _absent(inner, name)
@@ -114,7 +116,7 @@ async def update_function_configuration(
         dead_letter_config: Config | None = None, revision_id: str | None = None,
         layers: list[str] | None = None, ephemeral_storage: Config | None = None,
         snap_start: Config | None = None, logging_config: Config | None = None,
-        vpc_config: Config | None = None) -> Config:
+        vpc_config: Config | None = None, durable_config: Config | None = None) -> Config:
     """Change the configuration of ``$LATEST``; its workers are retired."""
     name = name_of(call, function_name).name
     check(call, runtime, vpc_config, environment)
@@ -138,9 +140,9 @@ async def update_function_configuration(
     def change(inner: Call) -> Config:
         record = version(inner, name)
         expect(record, revision_id)
-        record = msgspec.structs.replace(
-            record, **{key: value for key, value in changes.items() if value is not None}
-        )
+        settings = {key: value for key, value in changes.items() if value is not None}
+        durable = altered(record.durable, durable_config)
+        record = msgspec.structs.replace(record, **settings, durable=durable)
         check_snap_start(record.snap_start, record.runtime, record.tmp_mb)
         _touch(inner, record)
         return configuration(inner, record)

@@ -18,23 +18,30 @@ from .service import lambda_
 @lambda_.operation
 async def invoke(call: Conversation, function_name: str, invocation_type: str = "RequestResponse",
                  log_type: str = "None", client_context: str | None = None, payload: bytes = b"",
-                 qualifier: str | None = None, tenant_id: str | None = None) -> dict[str, Any]:
+                 qualifier: str | None = None, tenant_id: str | None = None,
+                 durable_execution_name: str = "") -> dict[str, Any]:
     """Run a function."""
     name = name_of(call, function_name, qualifier)
     call = call.elsewhere(account=name.account, region=name.region)
     check_payload(payload, SYNC_PAYLOAD if invocation_type != "Event" else ASYNC_PAYLOAD)
     check_tenant(tenant_id)
 
-    def admit(inner: Call) -> None:
+    def admit(inner: Call) -> str:
         permit(inner, name)
         if invocation_type == "Event":
-            accept(inner, name, payload, call.id)
+            return accept(inner, name, payload, call.id, durable_execution_name)
+        return ""
 
     if invocation_type != "RequestResponse":
-        await call.transact(admit)
-        return {"StatusCode": 202, "Payload": b""} if invocation_type == "Event" else {"StatusCode": 204}
-    outcome, ran = await run(call, name, payload, client_context=context_of(client_context), admit=admit)
+        arn = await call.transact(admit)
+        status = 202 if invocation_type == "Event" else 204
+        return {"StatusCode": status, "Payload": b"", "DurableExecutionArn": arn or None}
+    outcome, ran = await run(
+        call, name, payload, client_context=context_of(client_context), admit=admit,
+        execution_name=durable_execution_name, tail=log_type == "Tail")
     answer: dict[str, Any] = {"StatusCode": 200, "Payload": outcome.payload, "ExecutedVersion": ran.version}
+    if outcome.execution:
+        answer["DurableExecutionArn"] = outcome.execution
     if outcome.error:
         answer["FunctionError"] = "Unhandled"
     if log_type == "Tail":

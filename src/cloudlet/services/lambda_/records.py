@@ -56,6 +56,7 @@ class Version(msgspec.Struct):
     snap_start: str = "None"
     state: str = "Active"
     state_reason: tuple[str, str] = ("", "")  # code and text, when it is not active
+    durable: dict[str, int] = {}  # its DurableConfig; empty if it is not durable
 
 
 class Alias(msgspec.Struct):
@@ -163,6 +164,8 @@ def configuration(call: Call | Conversation, record: Version, *, qualified: bool
         found["Environment"] = {"Variables": record.environment}
     if record.layers:
         found["Layers"] = [{"Arn": arn} for arn in record.layers]
+    if record.durable:
+        found["DurableConfig"] = record.durable
     if record.dead_letter:
         found["DeadLetterConfig"] = {"TargetArn": record.dead_letter}
     return found

@@ -11,6 +11,8 @@ from ...errors import AwsError
 from ...kernel import Conversation
 from ...stacks.resource import Physical, This
 from .code import LOCAL_BUCKET
+from .errors import InvalidParameterValueException
+from .limits import DURABLE_RETENTION_DAYS
 from .service import lambda_
 
 Config = dict[str, Any]
@@ -75,6 +77,18 @@ class Logging(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     system_log_level: str | None = None
 
 
+class Durable(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """What makes a function durable."""
+
+    execution_timeout: int
+    retention_period_in_days: int = DURABLE_RETENTION_DAYS
+
+    def settings(self) -> dict[str, int]:
+        """As ``CreateFunction`` takes them."""
+        return {"ExecutionTimeout": self.execution_timeout,
+                "RetentionPeriodInDays": self.retention_period_in_days}
+
+
 @lambda_.resource("AWS::Lambda::Function")
 class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """A function."""
@@ -97,6 +111,7 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     tracing_config: Tracing | None = None
     logging_config: Logging | None = None
     reserved_concurrent_executions: int | None = None
+    durable_config: Durable | None = None
     tags: list[Tag] | None = None
 
     async def create(self, call: Conversation, this: This) -> Physical:
@@ -127,6 +142,9 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     async def update(self, call: Conversation, this: This, old: "Function") -> Physical:
         """What has changed: configuration, code, concurrency, tags."""
         name = this.physical_id
+        if old.durable_config and not self.durable_config:
+            raise InvalidParameterValueException(
+                "Durable execution cannot be switched off: give the function another logical id.")
         await call.invoke(
             "lambda", "UpdateFunctionConfiguration", FunctionName=name, **self._settings(cleared=True)
         )
@@ -183,6 +201,7 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             "LoggingConfig": {key: value for key, value in logging.items() if value is not None}
             if logging is not None
             else None,
+            "DurableConfig": self.durable_config.settings() if self.durable_config else None,
         }
         return default | {key: value for key, value in said.items() if value is not None}
 

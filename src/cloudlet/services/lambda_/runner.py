@@ -14,6 +14,7 @@ from ...functions.streaming import ResponseStream
 from ...identity import service_principal
 from ...kernel import Call, Conversation
 from .concurrency import unreserved
+from .durable import starting
 from .errors import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -98,17 +99,37 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
     )
 
 
+def chance_of(call: Call | Conversation) -> float:
+    """A number from 0 to 1, each as likely as the next."""
+    return int.from_bytes(call.ids.bytes(4), "big") / (1 << 32)
+
+
 async def run(call: Conversation, name: Name, payload: bytes, *, client_context: str = "",
-              request_id: str = "", stream: ResponseStream | None = None,
-              admit: Callable[[Call], None] = lambda inner: None) -> tuple[Outcome, Version]:
-    """Run a function on one event, if ``admit`` does not refuse, within its concurrency; write its log."""
-    chance = int.from_bytes(call.ids.bytes(4), "big") / (1 << 32)
+              request_id: str = "", stream: ResponseStream | None = None, execution_name: str = "",
+              tail: bool = False, admit: Callable[[Call], object] = lambda inner: None
+              ) -> tuple[Outcome, Version]:
+    """Run a function on one event, if ``admit`` does not refuse; of a durable one, a whole execution."""
+    chance = chance_of(call)
 
     def begin(inner: Call) -> Chosen:
         admit(inner)
         return choose(inner, name, chance)
 
     chosen = await call.transact(begin)
+    if chosen.version.durable:
+        outcome = await starting.run(call, name, chosen.version, payload, client_context=client_context,
+                                     execution_name=execution_name, tail=tail)
+    else:
+        starting.refuse_name(execution_name)
+        outcome = await run_version(call, name, chosen, payload, client_context=client_context,
+                                    request_id=request_id, stream=stream)
+    return outcome, chosen.version
+
+
+async def run_version(call: Conversation, name: Name, chosen: Chosen, payload: bytes, *,
+                      client_context: str = "", request_id: str = "",
+                      stream: ResponseStream | None = None) -> Outcome:
+    """Run a version on one event, within its function's concurrency, and write its log."""
     spec, pool = spec_of(call, chosen), call.use(Pool)
     credentials = credentials_of(call, chosen.version)
     with Admission(call, pool, chosen, spec.key):
@@ -118,7 +139,7 @@ async def run(call: Conversation, name: Name, payload: bytes, *, client_context:
             stream.version = chosen.version.version
         outcome = await pool.run(spec, invocation, credentials)
     _write(call, spec, invocation, outcome)
-    return outcome, chosen.version
+    return outcome
 
 
 class Admission:
