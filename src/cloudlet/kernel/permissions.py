@@ -6,20 +6,39 @@ The kernel names no service. A principal's ARN says which service made it, and t
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import msgspec
 
 from ..arn import Arn
 from ..identity import Principal
-from ..identity.evaluation import Policies, Policy
+from ..identity.evaluation import Ask, Decision, Policies, Policy, evaluate
 from ..identity.policy import compiled
 from ..store import Scope, Transaction
 from . import credentials
+from .call import Call
 from .services import Services
 
 BELL = "permissions"  # rings when what some principal may do has changed
 _EVERYTHING = Policy("root", compiled('{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",'
                                       '"Resource":"*"}}'))
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What policies say of one request, and how to explain it."""
+
+    ask: Ask
+    decision: Decision
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may go on."""
+        return self.decision.allowed
+
+    @property
+    def sentence(self) -> str:
+        """Why not, as AWS says it."""
+        return self.decision.sentence(self.ask)
 
 
 class Within(msgspec.Struct):
@@ -28,6 +47,22 @@ class Within(msgspec.Struct):
     tx: Transaction
     account: str
     region: str = ""
+
+
+def is_outsider(call: Call) -> bool:
+    """Whether a resource's own policy decides on the caller: a service, a visitor, or another account."""
+    principal = call.principal
+    return principal.kind in ("service", "anonymous") or principal.account != call.account
+
+
+def judge(call: Call, action: str, resource: str, policy: str,
+          more: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> Verdict:
+    """What the caller's policies and the resource's (a JSON text, or empty) say of ``action`` on it."""
+    own = policies_of(call.kernel.services, call.tx, call.principal)
+    ask = Ask(call.principal, action, resource, context_of(call.principal, own, call.now_ms, more),
+              call.account)
+    of_resource = Policy("policy", compiled(policy), "Resource Policy") if policy else None
+    return Verdict(ask, evaluate(ask, own, of_resource))
 
 
 def policies_of(services: Services, tx: Transaction, principal: Principal) -> Policies:

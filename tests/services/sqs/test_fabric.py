@@ -31,8 +31,35 @@ def source(cloudlet):
     return cloudlet.cloudlet.kernel.services["sqs"].sources[0]
 
 
+def admit(queue, service, **condition):
+    """Let a service send to the queue, as templates do."""
+    statement = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"},
+                 "Action": "sqs:SendMessage", "Resource": queue.arn} | condition
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": document})
+
+
+def test_a_service_sends_only_what_the_queues_policy_lets_it(cloudlet, make, within):
+    queue = make(cloudlet)
+    arn = queue.arn
+
+    def deliver(bucket):
+        delivery = Delivery("1", b"{}", "s3", f"arn:aws:s3:::{bucket}", "000000000000")
+        within(cloudlet, lambda call: targets.deliver(call, arn, delivery))
+
+    with pytest.raises(AwsError, match="no resource-based policy allows the sqs:SendMessage action"):
+        deliver("mine")
+    admit(queue, "s3", Condition={"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::mine"},
+                                  "StringEquals": {"aws:SourceAccount": "000000000000"}})
+    with pytest.raises(AwsError):
+        deliver("another")
+    deliver("mine")
+    assert queue.bodies() == ["{}"]
+
+
 def test_a_delivery_becomes_a_message_in_the_transaction_of_the_sender(cloudlet, make, within):
     queue = make(cloudlet)
+    admit(queue, "s3")
     arn = queue.arn
 
     def deliver(call, fail: bool = False):
@@ -50,6 +77,7 @@ def test_a_delivery_becomes_a_message_in_the_transaction_of_the_sender(cloudlet,
 
 def test_a_delivery_to_a_fifo_queue_names_its_group(cloudlet, make, within):
     queue = make(cloudlet, fifo=True)
+    admit(queue, "sns")
     arn = queue.arn
     parameters = {"MessageGroupId": "g", "MessageDeduplicationId": "1"}
     delivery = Delivery("1", b"x", "sns", parameters=parameters)

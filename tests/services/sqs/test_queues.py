@@ -46,14 +46,29 @@ def test_any_host_in_a_url_will_do_but_it_must_be_a_url(cloudlet, make, refused)
         "InvalidAddress", "The address orders is not valid for this endpoint.")
 
 
-def test_another_account_is_reached_by_its_url(cloudlet, make):
+def test_another_account_may_do_what_the_policy_lets_it_and_nothing_else(cloudlet, make):
     queue = make(cloudlet)
     other = cloudlet.client("sqs", key="111122223333")
-    assert other.send_message(QueueUrl=queue.url, MessageBody="from afar")["MessageId"]
+
+    def asks():
+        yield lambda: other.send_message(QueueUrl=queue.url, MessageBody="from afar")
+        yield lambda: other.get_queue_url(QueueName=queue.name, QueueOwnerAWSAccountId="000000000000")
+        yield lambda: other.receive_message(QueueUrl=queue.url)
+        yield lambda: other.delete_queue(QueueUrl=queue.url)
+
+    for ask in asks():
+        with pytest.raises(ClientError) as refused:
+            ask()
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
+    queue.sqs.add_permission(QueueUrl=queue.url, Label="afar", AWSAccountIds=["111122223333"],
+                                Actions=["SendMessage", "GetQueueUrl"])
+    send, find, *others = asks()
+    assert send()["MessageId"] and find()["QueueUrl"] == queue.url
+    for ask in others:
+        with pytest.raises(ClientError, match=r"is denied|not authorized"):
+            ask()
     message, = queue.receive(AttributeNames=["SenderId"])
     assert (message["Body"], message["Attributes"]["SenderId"]) == ("from afar", "111122223333")
-    found = other.get_queue_url(QueueName=queue.name, QueueOwnerAWSAccountId="000000000000")
-    assert found["QueueUrl"] == queue.url
 
 
 def test_lists_are_by_name_and_have_pages(cloudlet):

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Mapping
 
 from ...errors import AccessDeniedException
-from ...identity.evaluation import Ask, Decision, evaluate
+from ...identity.policy import compiled
 from ...kernel import Call
-from ...kernel.permissions import context_of, policies_of
-from .permissions import policy_of
+from ...kernel.permissions import Verdict, is_outsider, judge
+from .permissions import find, text_of
 from .records import LATEST, Name, arn_of, version
 
 log = logging.getLogger(__name__)
@@ -23,14 +23,13 @@ _VIA_URL, _AUTH_TYPE = "lambda:invokedviafunctionurl", "lambda:functionurlauthty
 def permit(call: Call, name: Name) -> None:
     """Let the caller invoke the function, or raise AccessDeniedException; ``call`` is of its account."""
     version(call, name.name, name.qualifier)
-    principal = call.principal
-    if principal.kind not in ("service", "anonymous") and principal.account == call.account:
+    if not is_outsider(call):
         return
-    ask, decision = _decide(call, name, INVOKE, {_VIA_URL: ("false",)})
-    if not decision.allowed:
-        if principal.kind == "service":
-            log.warning("%s", _explained(call, name, ask, decision))
-        raise AccessDeniedException(decision.sentence(ask))
+    verdict = _judge(call, name, INVOKE, {_VIA_URL: ("false",)})
+    if not verdict.allowed:
+        if call.principal.kind == "service":
+            log.warning("%s", _explained(call, name, verdict))
+        raise AccessDeniedException(verdict.sentence)
 
 
 def may_visit(call: Call, name: Name, auth_type: str) -> bool:
@@ -39,25 +38,24 @@ def may_visit(call: Call, name: Name, auth_type: str) -> bool:
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     """
     said = {_AUTH_TYPE: (auth_type,), _VIA_URL: ("true",)}
-    return all(_decide(call, name, action, said)[1].allowed for action in (INVOKE_URL, INVOKE))
+    return all(_judge(call, name, action, said).allowed for action in (INVOKE_URL, INVOKE))
 
 
-def _decide(call: Call, name: Name, action: str, more: Mapping[str, tuple[str, ...]]) -> tuple[Ask, Decision]:
-    own = policies_of(call.kernel.services, call.tx, call.principal)
-    context = context_of(call.principal, own, call.now_ms, more)
+def _judge(call: Call, name: Name, action: str, more: Mapping[str, tuple[str, ...]]) -> Verdict:
     qualifier = "" if name.qualifier == LATEST else name.qualifier
-    ask = Ask(call.principal, action, arn_of(call, name.name, qualifier), context, call.account)
-    return ask, evaluate(ask, own, policy_of(call, name))
+    policy = find(call, name)
+    return judge(call, action, arn_of(call, name.name, qualifier), text_of(policy) if policy else "", more)
 
 
-def _explained(call: Call, name: Name, ask: Ask, decision: Decision) -> str:
+def _explained(call: Call, name: Name, verdict: Verdict) -> str:
     """What a service's request lacks."""
+    ask, decision = verdict.ask, verdict.decision
     source = ask.principal.source_arn or "nothing in particular"
     if decision.explicit:
         why = f"the statement {decision.matched[0].statement.sid!r} of its policy denies it"
     else:
-        policy = policy_of(call, name)
-        near = [statement.sid for statement in (policy.document.statements if policy else ())
+        policy = find(call, name)
+        near = [statement.sid for statement in (compiled(text_of(policy)).statements if policy else ())
                 if statement.allows and statement.principals and statement.principals.match(ask.principal)
                 and statement.names_action(ask.action)]
         why = (f"the conditions of {', '.join(map(repr, near))} in its policy do not hold" if near

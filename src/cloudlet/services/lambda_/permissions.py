@@ -6,9 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ...identity import evaluation
 from ...identity.grammar import is_principal
-from ...identity.policy import compiled
 from ...kernel import Call
 from ...store import Table
 from .errors import (
@@ -95,12 +93,6 @@ def get_policy(call: Call, function_name: str, qualifier: str | None = None) -> 
     if policy is None:
         raise ResourceNotFoundException("The resource you requested does not exist.", Type="User")
     return {"Policy": text_of(policy), "RevisionId": policy.revision}
-
-
-def policy_of(call: Call, name: Name) -> evaluation.Policy | None:
-    """The policy that decides on invocations of the function under that qualifier."""
-    policy = find(call, name)
-    return evaluation.Policy("policy", compiled(text_of(policy)), "Resource Policy") if policy else None
 
 
 def add(statements: dict[str, Config], statement: Config,

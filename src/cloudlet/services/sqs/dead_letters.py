@@ -22,7 +22,7 @@ from .service import sqs
 def list_dead_letter_source_queues(call: Call, queue_url: str, next_token: str | None = None,
                                    max_results: int | None = None) -> dict[str, Any]:
     """The queues whose dead letters go to this one."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "ListDeadLetterSourceQueues")
     most = page_size(next_token, max_results)
     last = read_token(next_token) if next_token else ""
     names = [name for name in sources_of(call, queue) if name > last]

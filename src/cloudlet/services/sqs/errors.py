@@ -96,3 +96,9 @@ def invalid(value: object, parameter: str, reason: str) -> InvalidParameterValue
 def missing(parameter: str) -> MissingRequiredParameterException:
     """A parameter is not there, or empty where it may not be."""
     return MissingRequiredParameterException(f"The request must contain the parameter {parameter}.")
+
+
+class AccessDenied(AwsError):
+    """Access to the resource is denied."""
+
+    status = 403

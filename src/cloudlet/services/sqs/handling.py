@@ -14,14 +14,14 @@ from .service import sqs
 @sqs.operation
 def delete_message(call: Call, queue_url: str, receipt_handle: str) -> None:
     """Delete a message for good."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "DeleteMessage")
     delete(call, queue, receipt_handle)
 
 
 @sqs.operation
 def delete_message_batch(call: Call, queue_url: str, entries: list[batches.Entry]) -> dict[str, Any]:
     """Delete up to ten messages; each may fail for itself."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "DeleteMessage")
     batches.check(entries, "DeleteMessageBatchRequestEntry", "ReceiptHandle")
     return batches.each(entries, lambda entry: delete(call, queue, entry["ReceiptHandle"]))
 
@@ -30,7 +30,7 @@ def delete_message_batch(call: Call, queue_url: str, entries: list[batches.Entry
 def change_message_visibility(call: Call, queue_url: str, receipt_handle: str,
                               visibility_timeout: int) -> None:
     """Let a message in flight come back sooner or later than it would."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "ChangeMessageVisibility")
     _change(call, queue, receipt_handle, visibility_timeout)
 
 
@@ -38,7 +38,7 @@ def change_message_visibility(call: Call, queue_url: str, receipt_handle: str,
 def change_message_visibility_batch(call: Call, queue_url: str,
                                     entries: list[batches.Entry]) -> dict[str, Any]:
     """Let up to ten messages come back sooner or later; each may fail for itself."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "ChangeMessageVisibility")
     batches.check(entries, "ChangeMessageVisibilityBatchRequestEntry", "ReceiptHandle")
     return batches.each(entries, lambda entry: _change(
         call, queue, entry["ReceiptHandle"], entry.get("VisibilityTimeout") or 0))

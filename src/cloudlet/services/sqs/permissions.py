@@ -1,7 +1,7 @@
 """Who but the owner may do what with a queue: its resource policy.
 
 The policy is a document like any other, in the queue's ``Policy`` attribute; AddPermission and
-RemovePermission edit its statements. Whoever decides on permissions asks :func:`policy_of`.
+RemovePermission edit its statements. :func:`.queue.permit` applies them.
 """
 
 import json
@@ -11,20 +11,19 @@ from typing import Any
 from ...kernel import Call
 from . import limits
 from .errors import InvalidParameterValueException, OverLimit, invalid, missing
-from .queue import Queue, by_arn, lookup, save
+from .queue import SHARED, Queue, lookup, save
 from .service import sqs
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _ACCOUNT = re.compile(r"\d{12}")
-_ACTIONS = frozenset({"*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility",
-                      "GetQueueAttributes", "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue"})
+_ACTIONS = SHARED | {"*"}
 
 
 @sqs.operation
 def add_permission(call: Call, queue_url: str, label: str, aws_account_ids: list[str],
                    actions: list[str]) -> None:
     """Let other accounts do something with a queue."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "AddPermission")
     _check(label, aws_account_ids, actions)
     document = json.loads(queue.policy) if queue.policy else {
         "Version": "2008-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy", "Statement": []}
@@ -41,19 +40,13 @@ def add_permission(call: Call, queue_url: str, label: str, aws_account_ids: list
 @sqs.operation
 def remove_permission(call: Call, queue_url: str, label: str) -> None:
     """Take back what AddPermission gave under ``label``."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "RemovePermission")
     document = json.loads(queue.policy) if queue.policy else {}
     statements = _statements(document)
     left = [statement for statement in statements if statement.get("Sid") != label]
     if len(left) == len(statements):
         raise invalid(label, "Label", "can't find label.")
     _keep(call, queue, document, left)
-
-
-def policy_of(call: Call, arn: str) -> str:
-    """The policy of the queue ``arn`` as JSON, for whoever evaluates policies; empty if it has none."""
-    _, queue = by_arn(call, arn)
-    return queue.policy if queue is not None else ""
 
 
 def _check(label: str, accounts: list[str], actions: list[str]) -> None:

@@ -11,12 +11,19 @@ import msgspec
 
 from ...arn import Arn
 from ...kernel import Call
+from ...kernel.permissions import is_outsider, judge
 from ...kernel.place import Place
 from ...store import Table
-from .errors import InvalidAddress, QueueDoesNotExist
+from .errors import AccessDenied, InvalidAddress, QueueDoesNotExist
 
 _SUFFIX = ".fifo"
 _HOME = 12
+
+
+# what a policy can let others do; the rest is the owner's alone. Source: "Amazon SQS API permissions" in
+# docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide
+SHARED = frozenset({"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility",
+                    "GetQueueAttributes", "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue"})
 
 
 class Queue(msgspec.Struct, array_like=True):
@@ -59,17 +66,29 @@ queues = Table("sqs.queues", Queue, indexes={
 deleted = Table("sqs.deleted", Deleted)
 
 
-def lookup(call: Call, queue_url: str) -> tuple[Call, Queue]:
+def lookup(call: Call, queue_url: str, action: str) -> tuple[Call, Queue]:
     """The queue that a URL means, and the call as seen from the account that owns it.
 
-    The host of the URL does not matter: a cloudlet has many names, and templates carry AWS's.
-    Whether the caller may touch another account's queue is for the kernel's guards to say, who find its
-    policy with :func:`.permissions.policy_of`.
+    The host of the URL does not matter: a cloudlet has many names, and templates carry AWS's. Whether another
+    account may do ``action`` is for the queue's policy to say.
     """
     account, name = _owner_and_name(queue_url)
-    if account != call.account:
-        call = call.elsewhere(account=account)
-    return call, require(call, name)
+    if account == call.account:
+        return call, require(call, name)
+    there = call.elsewhere(account=account)
+    queue = require(there, name)
+    permit(there, queue, action)
+    return there, queue
+
+
+def permit(call: Call, queue: Queue, action: str) -> None:
+    """Let a caller from outside the queue's account do ``action``, if the queue's policy does."""
+    if is_outsider(call):
+        if action not in SHARED:
+            raise AccessDenied(f"Access to the resource {url(call, queue.name)} is denied.")
+        verdict = judge(call, f"sqs:{action}", queue.arn, queue.policy)
+        if not verdict.allowed:
+            raise AccessDenied(verdict.sentence)
 
 
 def require(call: Call, name: str) -> Queue:

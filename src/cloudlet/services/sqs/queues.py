@@ -14,7 +14,7 @@ from .errors import (
     QueueNameExists,
 )
 from .lanes import lane
-from .queue import Deleted, Queue, deleted, is_fifo_name, lookup, new_home, queues, require, save, url
+from .queue import Deleted, Queue, deleted, is_fifo_name, lookup, new_home, permit, queues, require, save, url
 from .service import sqs
 from .tags import check_tags
 
@@ -55,7 +55,7 @@ def get_queue_url(call: Call, queue_name: str,
                   queue_owner_aws_account_id: str | None = None) -> dict[str, Any]:
     """The URL of a queue, given its name."""
     there = call.elsewhere(account=queue_owner_aws_account_id or "")
-    require(there, queue_name)
+    permit(there, require(there, queue_name), "GetQueueUrl")
     return {"QueueUrl": url(there, queue_name)}
 
 
@@ -84,7 +84,7 @@ async def get_queue_attributes(call: Conversation, queue_url: str,
                                attribute_names: list[str] | None = None) -> dict[str, Any]:
     """The attributes of a queue. The counts are exact, for what has come due is settled first."""
     def settle(inner: Call) -> dict[str, str] | None:
-        there, queue = lookup(inner, queue_url)
+        there, queue = lookup(inner, queue_url, "GetQueueAttributes")
         if lane(queue).settle(there, queue, _SETTLE) == _SETTLE:
             return None
         return texts.read(queue, attribute_names or [], lane(queue).counts(there, queue))
@@ -98,7 +98,7 @@ async def get_queue_attributes(call: Conversation, queue_url: str,
 @sqs.operation
 def set_queue_attributes(call: Call, queue_url: str, attributes: dict[str, str]) -> None:
     """Change attributes of a queue."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "SetQueueAttributes")
     texts.check_settable(attributes)
     delay_s, retention_s = queue.delay_s, queue.retention_s
     texts.write(call, queue, attributes)
@@ -114,7 +114,7 @@ def set_queue_attributes(call: Call, queue_url: str, attributes: dict[str, str])
 @sqs.operation
 def purge_queue(call: Call, queue_url: str) -> None:
     """Delete every message of a queue."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "PurgeQueue")
     if call.now_ms - queue.purged_ms < limits.PURGE_MS:
         raise PurgeQueueInProgress(f"Only one PurgeQueue operation on {queue.name} is allowed every "
                                    f"{limits.PURGE_MS // 1000} seconds.")
@@ -129,7 +129,7 @@ def purge_queue(call: Call, queue_url: str) -> None:
 @sqs.operation
 def delete_queue(call: Call, queue_url: str) -> None:
     """Delete a queue and all that is in it."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "DeleteQueue")
     queues.delete(call, queue.name)
     deleted.put(call, queue.name, record=Deleted(call.now_ms))
     upkeep.leave(call, queue, for_good=True)

@@ -44,7 +44,7 @@ async def receive_message(call: Conversation, queue_url: str, attribute_names: l
     wanted = _wanted(attribute_names, message_system_attribute_names)
 
     def attempt(inner: Call) -> _Poll:
-        there, queue = lookup(inner, queue_url)
+        there, queue = lookup(inner, queue_url, "ReceiveMessage")
         wait_s = queue.wait_s if wait_time_seconds is None else wait_time_seconds
         hide_ms = 1000 * (queue.visibility_s if visibility_timeout is None else visibility_timeout)
         found = receive(there, queue, limit, hide_ms, receive_request_attempt_id, patient=wait_s > 0)
@@ -56,7 +56,7 @@ async def receive_message(call: Conversation, queue_url: str, attribute_names: l
         messages = await call.until(
             lambda inner: attempt(inner).messages or None, poll.bell,
             deadline_ms=call.now_ms + poll.wait_s * 1000,
-            next_ms=lambda inner: next_ms(*lookup(inner, queue_url))) or []
+            next_ms=lambda inner: next_ms(*lookup(inner, queue_url, "ReceiveMessage"))) or []
     if not messages:
         return {}
     names = message_attribute_names or ()

@@ -29,7 +29,7 @@ def send_message(call: Call, queue_url: str, message_body: str, delay_seconds: i
                  message_deduplication_id: str | None = None,
                  message_group_id: str | None = None) -> dict[str, Any]:
     """Put a message into a queue."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "SendMessage")
     return send(call, queue, draft(message_body, message_attributes, message_system_attributes),
                 delay_seconds, message_group_id, message_deduplication_id)
 
@@ -37,7 +37,7 @@ def send_message(call: Call, queue_url: str, message_body: str, delay_seconds: i
 @sqs.operation
 def send_message_batch(call: Call, queue_url: str, entries: list[batches.Entry]) -> dict[str, Any]:
     """Put up to ten messages into a queue; each may fail for itself."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "SendMessage")
     batches.check(entries, "SendMessageBatchRequestEntry", "MessageBody")
     if queue.fifo:
         _check_batch_for_fifo(queue, entries)

@@ -14,7 +14,7 @@ from .service import sqs
 @sqs.operation
 def tag_queue(call: Call, queue_url: str, tags: dict[str, str]) -> None:
     """Add tags to a queue, or change them."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "TagQueue")
     queue.tags = check_tags(queue, tags)
     save(call, queue)
 
@@ -22,7 +22,7 @@ def tag_queue(call: Call, queue_url: str, tags: dict[str, str]) -> None:
 @sqs.operation
 def untag_queue(call: Call, queue_url: str, tag_keys: list[str]) -> None:
     """Remove tags; those that are not there are no error."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "UntagQueue")
     queue.tags = {key: value for key, value in queue.tags.items() if key not in tag_keys}
     save(call, queue)
 
@@ -30,7 +30,7 @@ def untag_queue(call: Call, queue_url: str, tag_keys: list[str]) -> None:
 @sqs.operation
 def list_queue_tags(call: Call, queue_url: str) -> dict[str, Any]:
     """The tags of a queue."""
-    call, queue = lookup(call, queue_url)
+    call, queue = lookup(call, queue_url, "ListQueueTags")
     return {"Tags": queue.tags} if queue.tags else {}
 
 

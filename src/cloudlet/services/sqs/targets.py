@@ -3,19 +3,22 @@
 from ...fabric.targets import Delivery
 from ...kernel import Call
 from .message import draft
-from .queue import of_arn
+from .queue import of_arn, permit
 from .sending import send
 from .service import sqs
 
 
 @sqs.target
 def deliver(call: Call, arn: str, delivery: Delivery) -> None:
-    """Send what is delivered as a message, in the transaction of whoever delivers.
+    """Send what is delivered as a message, in the transaction of whoever delivers, if the policy lets.
 
+    What functions send to their destinations is sent with their own roles, so no policy is asked.
     Parameters: ``MessageGroupId``, ``MessageDeduplicationId``, ``MessageAttributes``,
     ``MessageSystemAttributes``, each as SendMessage has it.
     """
     there, queue = of_arn(call, arn)
+    if delivery.source != "lambda":
+        permit(there, queue, "SendMessage")
     given = delivery.parameters
     found = draft(delivery.body.decode("utf-8", "replace"), given.get("MessageAttributes"),
                   given.get("MessageSystemAttributes"))
