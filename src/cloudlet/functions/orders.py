@@ -34,10 +34,12 @@ def environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
         *(
             f"{layer}/{sub}"
             for layer in layers
-            for sub in ("python", f"python/lib/python{minor}/site-packages")
+            for sub in (f"python/lib/python{minor}/site-packages", "python")
         ),
     ]
-    node = [f"{layer}/nodejs/node_modules" for layer in layers]
+    major = spec.runtime.removeprefix("nodejs").removesuffix(".x")
+    node = [f"{layer}/nodejs/{sub}" for layer in layers
+            for sub in (f"node{major}/node_modules", "node_modules")]
     node += [f"{deps}/node_modules"] if deps else []
     base = {
         "LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": _PATH, "HOME": "/tmp",

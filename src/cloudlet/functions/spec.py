@@ -68,6 +68,8 @@ class Outcome(msgspec.Struct):
     duration_ms: float = 0.0
     init_ms: float = 0.0  # 0 when the worker was warm
     restore_ms: float = 0.0  # likewise, of a snapshot
+    init_failed: bool = False  # the function could not be loaded
+    init_lines: int = 0  # of the log, that were written while it was loaded
     memory_mb: int = 0  # the most the worker has used
     log: list[tuple[int, str]] = []  # what the function wrote meanwhile: milliseconds since 1970, line
     stream: str = ""  # the name of the worker's log stream

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from . import levels
 from .cgroups import Group
 from .countdown import Countdown
 from .spec import Invocation, Outcome, Spec
@@ -52,6 +53,7 @@ class Worker(asyncio.Protocol):
         self._log_end = -1
         self._partial = b""
         self._lines: list[tuple[int, str]] = []
+        self._least = 0  # of the levels of its lines; lighter ones are dropped
         self._between = False  # two events; what is written while it loads belongs to the first
         self._status: int | None = None
         self._killed_for = ""
@@ -68,7 +70,7 @@ class Worker(asyncio.Protocol):
     async def adopt(self, spec: Spec, stream: str, order: dict[str, Any]) -> None:
         """Let a blank process become the worker of a function."""
         begun = time.perf_counter()
-        self.spec, self.stream = spec, stream
+        self.spec, self.stream, self._least = spec, stream, levels.least(spec)
         self._group.limit(spec.memory_mb, spec.tmp_mb, cpu_quota=spec.cpu_quota)
         self._group.watch(lambda: self.kill("memory"))
         folders = {key: order[key] for key in ("task", "layers", "dependencies", "tmp_mb")}
@@ -146,8 +148,11 @@ class Worker(asyncio.Protocol):
         if invocation.stream:
             invocation.stream.attach(self)
         init, self._init = self._init, None
+        self._read_log()
+        outcome.init_lines = len(self._lines)
         if init:
             outcome.init_ms, outcome.restore_ms = (0.0, init["ms"]) if init["restored"] else (init["ms"], 0.0)
+            outcome.init_failed = init["failure"] is not None
         outcome.log = self._lines  # what it wrote while it loaded comes first
         begun = time.perf_counter()
         if init and init["failure"]:
@@ -215,10 +220,7 @@ class Worker(asyncio.Protocol):
                 return
             body = bytes(buffer[5 : 5 + size])
             del buffer[: 5 + size]
-            if kind == ord("L"):
-                self._read_log()
-                self._add_line(body.decode("utf-8", "replace"))
-            elif kind == ord("P"):
+            if kind == ord("P"):
                 self._pause(body == b"1")
             elif self._waiting and not self._waiting.done():
                 if kind == ord("S"):
@@ -330,16 +332,18 @@ class Worker(asyncio.Protocol):
                 return
             *lines, self._partial = (self._partial + piece).split(b"\n")
             for line in lines:
-                self._add_line(line.decode("utf-8", "replace"))
+                self._add_line(_text_of(line))
             if len(self._partial) > _LINE_LIMIT:
                 self._flush_partial()
 
     def _flush_partial(self) -> None:
         if self._partial:
-            self._add_line(self._partial.decode("utf-8", "replace"))
+            self._add_line(_text_of(self._partial))
             self._partial = b""
 
     def _add_line(self, line: str) -> None:
+        if self._least and levels.weight(line) < self._least:
+            return
         if self._between:
             self._on_log(self, [(self._now_ms(), line)])  # of a thread that goes on
         else:
@@ -359,6 +363,11 @@ class Worker(asyncio.Protocol):
             self._log_end = -1
         self._group.close()
         self._gone.set()
+
+
+def _text_of(line: bytes) -> str:
+    """A line that was written; zeros are the line ends of an entry of several lines, as runtimes write it."""
+    return line.lstrip(b"\0").replace(b"\0", b"\n").decode("utf-8", "replace")
 
 
 def _how(status: int | None) -> str:

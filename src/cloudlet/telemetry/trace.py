@@ -24,11 +24,13 @@ class Trace(msgspec.Struct, frozen=True):
     parent: str = ""
     sampled: bool = True
     given: bool = False  # somebody brought it along, it did not begin here
+    lineage: str = ""  # what functions it has been through, as those who run them count
 
     def header(self) -> str:
         """As the ``X-Amzn-Trace-Id`` header says it."""
         parent = f";Parent={self.parent}" if self.parent else ""
-        return f"Root={self.root}{parent};Sampled={int(self.sampled)}"
+        lineage = f";Lineage={self.lineage}" if self.lineage else ""
+        return f"Root={self.root}{parent};Sampled={int(self.sampled)}{lineage}"
 
     @classmethod
     def parse(cls, header: str) -> "Trace | None":
@@ -40,7 +42,8 @@ class Trace(msgspec.Struct, frozen=True):
         fields = dict(part.strip().partition("=")[::2] for part in header.split(";"))
         if not fields.get("Root"):
             return None
-        return cls(fields["Root"], fields.get("Parent", ""), fields.get("Sampled", "1") != "0", True)
+        return cls(fields["Root"], fields.get("Parent", ""), fields.get("Sampled", "1") != "0", True,
+                   fields.get("Lineage", ""))
 
 
 class Span(msgspec.Struct):
@@ -100,6 +103,6 @@ def tracing(tracer: Tracer) -> Callable[[Any], Callable[[AwsError | None], None]
     def guard(invocation: Traced) -> Callable[[AwsError | None], None]:
         span = tracer.span(invocation.trace, f"{invocation.service}:{invocation.operation}",
                            invocation.account, invocation.region)
-        invocation.trace = Trace(span.trace, span.id, invocation.trace.sampled, invocation.trace.given)
+        invocation.trace = msgspec.structs.replace(invocation.trace, parent=span.id)
         return lambda error: tracer.end(span, error.code if error else "")
     return guard

@@ -49,24 +49,48 @@ function say(text) {
   }
 }
 
+// An error as JSON logs have it; what else is in it stays.
+function plainError(key, value) {
+  if (!(value instanceof Error)) return value;
+  return { errorType: value.constructor?.name ?? 'UnknownError', errorMessage: value.message,
+    stackTrace: typeof value.stack === 'string' ? value.stack.split('\n') : value.stack, ...value };
+}
+
+function jsonEntry(timestamp, level, args) {
+  const entry = { timestamp, level, requestId };
+  if (args.length === 1) {
+    try {
+      return JSON.stringify({ ...entry, message: args[0] }, plainError);
+    } catch { // what refers to itself is no JSON
+      return JSON.stringify({ ...entry, message: format(args[0]) });
+    }
+  }
+  const error = args.find((arg) => arg instanceof Error);
+  const { errorType, errorMessage, stackTrace } = error ? plainError('', error) : {};
+  return JSON.stringify({ ...entry, message: format(...args), errorType, errorMessage, stackTrace });
+}
+
 function patchConsole() {
   const entry = (level, args) => {
     const now = new Date().toISOString();
+    if (json) return jsonEntry(now, level, args);
     const line = `${now}\t${requestId ?? 'undefined'}\t${level}\t${format(...args)}`;
-    if (!json) return line.replaceAll('\n', '\r');
-    const error = args.find((arg) => arg instanceof Error);
-    const message = args.length === 1 && typeof args[0] === 'object' && !error ? args[0] : format(...args);
-    return JSON.stringify({ timestamp: now, level, requestId, message,
-      ...(error && { errorType: error.name, errorMessage: error.message,
-        stackTrace: (error.stack ?? '').split('\n') }) });
+    return line.replaceAll('\n', '\r');
   };
   for (const [method, level] of Object.entries({ log: 'INFO', info: 'INFO', warn: 'WARN', error: 'ERROR',
-    debug: 'DEBUG', trace: 'TRACE' })) {
+    debug: 'DEBUG', trace: 'TRACE', fatal: 'FATAL' })) {
     console[method] = (...args) => {
       if (json && LEVELS[level.toLowerCase()] < least) return;
       say(entry(level, args) + '\n');
     };
   }
+}
+
+// What the runtime itself has to say of an error: as JSON the error alone, as text with what it was.
+function sayError(what, told) {
+  const { errorType, errorMessage, trace } = told;
+  if (json) console.error({ errorType, errorMessage, stackTrace: trace });
+  else console.error(what, JSON.stringify({ errorType, errorMessage, stack: trace }));
 }
 
 class HandlerNotFound extends Error {}
@@ -132,8 +156,7 @@ function memory() {
 
 function fail(error) {
   const told = describe(error);
-  const entry = { errorType: told.errorType, errorMessage: told.errorMessage, stack: told.trace };
-  console.error('Invoke Error ', JSON.stringify(entry));
+  sayError('Invoke Error ', told);
   send('E', memory(), Buffer.from(JSON.stringify(told)));
 }
 
@@ -209,13 +232,13 @@ function run(handler, body) {
 }
 
 process.on('uncaughtException', (error) => {
-  console.error('Uncaught Exception ', JSON.stringify(describe(error)));
+  sayError('Uncaught Exception ', describe(error));
   send('D', memory(), Buffer.from(JSON.stringify(describe(error))));
   channel.end(() => process.exit(129));
 });
 process.on('unhandledRejection', (reason) => {
   const told = { errorType: 'Runtime.UnhandledPromiseRejection', errorMessage: String(reason), trace: [] };
-  console.error('Unhandled Promise Rejection ', JSON.stringify(told));
+  sayError('Unhandled Promise Rejection ', told);
   send('D', memory(), Buffer.from(JSON.stringify(told)));
   channel.end(() => process.exit(128));
 });
@@ -241,13 +264,14 @@ async function become(environment) {
   try {
     if (port) {
       const { waitForEditor } = await import('./debugging.mjs');
-      pausedMs = waitForEditor(Number(port), handle, (stands) => send('P', Buffer.from(stands ? '1' : '0')));
+      const tell = (stands) => send('P', Buffer.from(stands ? '1' : '0'));
+      pausedMs = await waitForEditor(Number(port), handle, tell);
     }
     handler = await load(process.env._HANDLER);
     send('R', Buffer.from(JSON.stringify({ ms: performance.now() - begun })));
   } catch (error) {
     const told = describe(error);
-    console.error('Uncaught Exception ', JSON.stringify(told));
+    sayError('Uncaught Exception ', told);
     send('F', Buffer.from(JSON.stringify(told)));
   }
 }

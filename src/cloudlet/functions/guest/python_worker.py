@@ -3,8 +3,8 @@
 Frames are a length of four bytes, a letter and a body. First ``B`` goes out (the process stands) and
 ``C`` comes in: the environment of the function it is for, in JSON. Then in comes ``I`` (a JSON head with a
 length of four bytes, then the event). Out go ``R`` (ready; the milliseconds and memory it took), ``F`` (it
-could not be loaded), ``L`` (a log entry), ``A`` (an answer: memory in KB, then JSON), ``E`` (an error,
-likewise), and ``D`` (an error after which the process ends).
+could not be loaded), ``A`` (an answer: memory in KB, then JSON), ``E`` (an error, likewise), and ``D`` (an
+error after which the process ends). What is logged goes the way of what is printed, to keep its place there.
 """
 
 import json
@@ -23,6 +23,7 @@ import debugging  # type: ignore[import-not-found]
 import snapshot  # type: ignore[import-not-found]
 
 _HEAD = struct.Struct(">IB")
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
 Told = typing.Dict[str, typing.Any]
 
 
@@ -116,35 +117,51 @@ class LogFormatter(logging.Formatter):
         return text
 
 
+_OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}  # what every record has
+
+
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record, as ``LogFormat: JSON`` asks."""
+    """One JSON object a record, as ``LogFormat: JSON`` asks; what the caller gave as ``extra`` is in it."""
 
     request_id = ""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as Lambda shows it."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
-        entry: Told = {"timestamp": stamp, "level": record.levelname, "message": record.getMessage(),
-                 "logger": record.name, "requestId": self.request_id}
+        level = logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10)
+        entry: Told = {"timestamp": time.strftime(_STAMP, time.gmtime(record.created)), "level": level,
+                       "message": record.getMessage(), "logger": record.name}
         if record.exc_info and record.exc_info[0]:
-            entry |= {"errorType": record.exc_info[0].__name__, "errorMessage": str(record.exc_info[1]),
-                      "stackTrace": self.formatException(record.exc_info).splitlines()}
-        return json.dumps(entry, default=str) + "\n"
+            entry |= {"stackTrace": traceback.format_tb(record.exc_info[2]),
+                      "errorType": record.exc_info[0].__name__, "errorMessage": str(record.exc_info[1])}
+        entry["requestId"] = self.request_id
+        if record.exc_info and record.exc_info[0]:
+            entry["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+        entry |= {key: value for key, value in vars(record).items()
+                  if key not in _OWN and key not in entry and value is not None}
+        return json.dumps(entry, default=str, ensure_ascii=False) + "\n"
 
 
 class LogHandler(logging.Handler):
-    """Sends each record as one log entry, however many lines it has."""
-
-    def __init__(self, channel: Channel) -> None:
-        super().__init__()
-        self._channel = channel
+    """Writes each record as one log entry, however many lines it has."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one record."""
+        """Write one record."""
         try:
-            self._channel.write("L", self.format(record).rstrip("\n").encode("utf-8", "replace"))
+            log_entry(self.format(record))
         except Exception:
             self.handleError(record)
+
+
+def log_entry(text: str) -> None:
+    """One log entry of several lines, in its place among what is printed: zeros stand for its line ends."""
+    entry = text.rstrip("\n").replace("\0", "").replace("\n", "\0")
+    write_all(1, f"\0{entry}\n".encode("utf-8", "replace"))
+
+
+def write_all(handle: int, rest: bytes) -> None:
+    """Write every byte."""
+    while rest:
+        rest = rest[os.write(handle, rest):]
 
 
 class LineWriter:
@@ -158,9 +175,7 @@ class LineWriter:
 
     def write(self, text: str) -> int:
         """Write text."""
-        rest = text.encode("utf-8", "replace")
-        while rest:
-            rest = rest[os.write(self._handle, rest):]
+        write_all(self._handle, text.encode("utf-8", "replace"))
         return len(text)
 
     def writelines(self, lines: "list[str]") -> None:
@@ -203,12 +218,14 @@ def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
     time.tzset()
     os.chdir(os.environ["LAMBDA_TASK_ROOT"])
     sys.stdout, sys.stderr = LineWriter(1), LineWriter(2)
-    formatter = JsonFormatter() if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON" else LogFormatter()
-    handler = LogHandler(channel)
+    as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+    formatter = JsonFormatter() if as_json else LogFormatter()
+    handler = LogHandler()
     handler.setFormatter(formatter)
     logging.root.handlers = [handler]
-    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
-        logging.root.setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL") or "INFO")
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+    if as_json and level:
+        logging.root.setLevel("DEBUG" if level == "TRACE" else level)  # there is nothing finer here
     begun = time.perf_counter()
     for folder in reversed(os.environ.get("_CLOUDLET_PATH", "").split(":")):
         if folder:
@@ -306,7 +323,7 @@ def answer(
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
         os._exit(code)
     except BaseException as error:
-        channel.write("E", peak_kb().to_bytes(8, "big") + report(error, head["request_id"], log=channel))
+        channel.write("E", peak_kb().to_bytes(8, "big") + report(error, head["request_id"]))
         return
     channel.write("A", peak_kb().to_bytes(8, "big") + text)
 
@@ -327,21 +344,22 @@ def plain(value: object) -> object:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def report(error: BaseException, request_id: str, log: "Channel | None" = None) -> bytes:
-    """An error in Lambda's shape; frames of this file are left out of the trace."""
+def report(error: BaseException, request_id: str) -> bytes:
+    """Log an error, and give it in Lambda's shape; frames of this file are left out of the trace."""
     kind = type(error)
     name = kind.__doc__ if kind.__module__ == __name__ and kind.__doc__ else kind.__name__
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)
               if frame.filename != __file__ and "importlib" not in frame.filename]
     trace = [] if kind.__module__ == __name__ else traceback.format_list(frames)
     document = {"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": trace}
-    text = f"[ERROR] {name}: {error}"
-    if trace:
-        text += "\nTraceback (most recent call last):\n" + "".join(trace).rstrip("\n")
-    if log is not None:
-        log.write("L", text.encode("utf-8", "replace"))
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        stamp = time.strftime(_STAMP, time.gmtime())
+        text = json.dumps({"timestamp": stamp, "log_level": "ERROR", **document})
     else:
-        sys.stdout.write(text + "\n")
+        text = f"[ERROR] {name}: {error}"
+        if trace:
+            text += "\nTraceback (most recent call last):\n" + "".join(trace).rstrip("\n")
+    log_entry(text)
     return json.dumps(document).encode()
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ...kernel import Call
-from . import permissions, provisioned, urls
-from .concurrency import recount
+from . import provisioned
+from .belongings import forget
 from .errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -22,10 +22,11 @@ def create_alias(call: Call, function_name: str, name: str, function_version: st
                  routing_config: Config | None = None) -> Config:
     """Create an alias."""
     function = name_of(call, function_name).name
-    _check(call, function, function_version, routing_config)
+    weights = _weights(routing_config)
+    _check(call, function, function_version, weights)
     if aliases.get(call, function, name):
-        raise ResourceConflictException(f"Alias already exists: {arn_of(call, function, name)}", Type="User")
-    record = Alias(name, function_version, call.ids.uuid(), description, _weights(routing_config))
+        raise ResourceConflictException(f"Alias already exists: {arn_of(call, function, name)}")
+    record = Alias(name, function_version, call.ids.uuid(), description, weights)
     aliases.put(call, function, name, record=record)
     return _shown(call, function, record)
 
@@ -36,17 +37,15 @@ def update_alias(call: Call, function_name: str, name: str, function_version: st
                  revision_id: str | None = None) -> Config:
     """Change an alias."""
     function = name_of(call, function_name).name
-    record = _find(call, function, name)
+    record = aliases.get(call, function, name)
+    if record is None:
+        raise ResourceNotFoundException(f"Alias not found: {arn_of(call, function, name)}")
     if revision_id and revision_id != record.revision:
-        raise PreconditionFailedException(
-            "The Revision Id provided does not match the latest Revision Id. "
-            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
-            Type="User",
-        )
-    _check(call, function, function_version or record.version, routing_config)
+        raise PreconditionFailedException
     record.version = function_version or record.version
     record.description = record.description if description is None else description
     record.weights = record.weights if routing_config is None else _weights(routing_config)
+    _check(call, function, record.version, record.weights)
     record.revision = call.ids.uuid()
     aliases.put(call, function, name, record=record)
     provisioned.start(call, function, name)
@@ -57,18 +56,19 @@ def update_alias(call: Call, function_name: str, name: str, function_version: st
 def get_alias(call: Call, function_name: str, name: str) -> Config:
     """An alias."""
     function = name_of(call, function_name).name
-    return _shown(call, function, _find(call, function, name))
+    record = aliases.get(call, function, name)
+    if record is None:
+        raise ResourceNotFoundException(f"Cannot find alias arn: {arn_of(call, function, name)}")
+    return _shown(call, function, record)
 
 
 @lambda_.operation
 def delete_alias(call: Call, function_name: str, name: str) -> None:
-    """Delete an alias; no error if there is none."""
+    """Delete an alias with what is its own; no error if there is none."""
     function = name_of(call, function_name).name
-    aliases.delete(call, function, name)
-    provisioned.drop(call, function, name)
-    recount(call)
-    permissions.forget(call, function, name)
-    urls.forget(call, function, name)
+    if aliases.get(call, function, name):
+        aliases.delete(call, function, name)
+        forget(call, function, name)
 
 
 @lambda_.operation
@@ -92,33 +92,27 @@ def list_aliases(
     return {"Aliases": [_shown(call, function, one) for one in found]}
 
 
-def _find(call: Call, function: str, name: str) -> Alias:
-    record = aliases.get(call, function, name)
-    if record is None:
-        raise ResourceNotFoundException(f"Cannot find alias arn: {arn_of(call, function, name)}", Type="User")
-    return record
-
-
 def _weights(routing: Config | None) -> dict[str, float]:
-    return dict((routing or {}).get("AdditionalVersionWeights") or {})
-
-
-def _check(call: Call, function: str, main: str, routing: Config | None) -> None:
-    version(call, function, main)
-    weights = _weights(routing)
+    """The other version and its weight."""
+    weights: dict[str, float] = dict((routing or {}).get("AdditionalVersionWeights") or {})
     if len(weights) > 1:
-        raise InvalidParameterValueException("Only one additional version can be given a weight.")
-    for other, weight in weights.items():
-        if LATEST in (main, other):
-            raise InvalidParameterValueException(
-                "$LATEST is not supported for an alias pointing to more than 1 version"
-            )
+        raise InvalidParameterValueException(
+            "Number of items in AdditionalVersionWeights cannot be greater than 1")
+    return weights
+
+
+def _check(call: Call, function: str, main: str, weights: dict[str, float]) -> None:
+    """The versions must be there, and two different ones."""
+    if weights and main == LATEST:
+        raise InvalidParameterValueException(
+            "$LATEST is not supported for an alias pointing to more than 1 version"
+        )
+    version(call, function, main)
+    for other in weights:
         if other == main:
             raise InvalidParameterValueException(
-                "Invalid function version weights: an alias can't weigh its own version."
-            )
-        if not 0 <= weight <= 1:
-            raise InvalidParameterValueException(f"Weights must be between 0.0 and 1.0, not {weight}.")
+                f"Invalid function version {main}. Function version {main} is already included in routing "
+                "configuration.")
         version(call, function, other)
 
 

@@ -1,11 +1,12 @@
 """Asynchronous invocation: kept before it is answered, tried up to three times, then handed on.
 
 The event is a timer, so it survives any crash. A function that fails is tried again after one and two
-minutes; one that is throttled, for up to six hours with growing pauses. What becomes of the event goes to
-the function's destinations or its dead-letter target.
+minutes; one that is throttled, or that the cloudlet can't run just now, with growing pauses for as long as
+the event may be old. What becomes of the event goes to the function's destinations or its dead-letter target.
 """
 
 import json
+import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -13,32 +14,44 @@ from typing import Any
 import msgspec
 
 from ...errors import AwsError
-from ...fabric import targets, timers
+from ...fabric import timers
 from ...functions import Outcome, Pool
 from ...kernel import Call, Conversation
-from ...store import Table
+from . import receivers, recursion
 from .durable import starting
-from .errors import InvalidParameterValueException, ResourceNotFoundException, TooManyRequestsException
-from .limits import ASYNC_AGE_S, ASYNC_RETRIES, RETRY_DELAYS_MS
-from .records import LATEST, Name, Version, arn_of, name_of, version
+from .errors import RecursiveInvocationException, ResourceNotFoundException, TooManyRequestsException
+from .invoke_configs import InvokeConfig, config_of
+from .limits import ASYNC_AGE_S, ASYNC_RETRIES, RETRY_DELAYS_MS, THROTTLED_DELAY_MS
+from .records import LATEST, Name, Version, arn_of, function, version
 from .runner import chance_of, choose, counted_as, run
 from .service import lambda_
 
-_LONGEST_PAUSE_MS = 300_000
+log = logging.getLogger(__name__)
 Config = dict[str, Any]
 
 
-class InvokeConfig(msgspec.Struct):
-    """How a function's asynchronous events are handled."""
+class Event(msgspec.Struct):
+    """An event that nobody waits for."""
 
-    modified_ms: int
-    retries: int | None = None
-    age_s: int | None = None
-    on_success: str = ""
-    on_failure: str = ""
+    id: str
+    name: str
+    qualifier: str
+    payload: bytes
+    accepted_ms: int
+    traced: bool = False  # whoever sent it brought a trace along, and so has said whether it is sampled
+    tries: int = 0
+    pauses: int = 0  # since the last try
 
 
-configs = Table("lambda.invoke-configs", InvokeConfig)
+class End(msgspec.Struct, frozen=True):
+    """How it ended with an event; ``version`` is empty if the function was not run at all."""
+
+    condition: str
+    version: str = ""
+    error: str = ""
+    payload: bytes = b""
+    status: int = 200
+    message: str = ""
 
 
 def accept(call: Call, name: Name, payload: bytes, id: str, execution_name: str = "") -> str:
@@ -51,70 +64,44 @@ def accept(call: Call, name: Name, payload: bytes, id: str, execution_name: str 
         record = choose(call, name, chance_of(call)).version
         return starting.accept(call, name, record, payload, id, execution_name)
     starting.refuse_name(execution_name)
-    timers.schedule(
-        call,
-        attempt,
-        at_ms=call.now_ms,
-        id=f"lambda/{id}",
-        name=name.name,
-        qualifier=name.qualifier,
-        payload=payload,
-        event=id,
-        accepted_ms=call.now_ms,
-        tries=0,
-        pauses=0,
-    )
+    event = Event(id, name.name, name.qualifier, payload, call.now_ms, call.trace.given)
+    _schedule(call, event, call.now_ms)
     return ""
 
 
 @lambda_.task
-async def attempt(
-        call: Conversation, *, name: str, qualifier: str, payload: bytes, event: str, accepted_ms: int,
-        tries: int, pauses: int) -> None:
+async def attempt(call: Conversation, *, event: Config) -> None:
     """Run an asynchronous event once."""
-    where = Name(name, qualifier, call.account, call.region)
-    config = await call.transact(lambda inner: _config(inner, where))
-    retries = ASYNC_RETRIES if config.retries is None else config.retries
+    with suppress(ResourceNotFoundException):  # deleted meanwhile: nobody is left to be told
+        await _attempt(call, msgspec.convert(event, type=Event))
+
+
+async def _attempt(call: Conversation, one: Event) -> None:
+    name = Name(one.name, one.qualifier, call.account, call.region)
+    call.trace = msgspec.structs.replace(call.trace, given=one.traced)
+    config = await call.transact(lambda inner: config_of(inner, name))
     age_ms = (ASYNC_AGE_S if config.age_s is None else config.age_s) * 1000
-
-    async def again(at_ms: int, tries: int, pauses: int) -> None:
-        await call.transact(
-            lambda inner: timers.schedule(
-                inner,
-                attempt,
-                at_ms=at_ms,
-                id=f"lambda/{event}/{tries}/{pauses}",
-                name=name,
-                qualifier=qualifier,
-                payload=payload,
-                event=event,
-                accepted_ms=accepted_ms,
-                tries=tries,
-                pauses=pauses,
-            )
-        )
-
-    async def finish(tries: int, how: str, result: Config | None = None) -> None:
-        await call.transact(lambda inner: _finish(inner, where, config, payload, event, tries, how, result))
-
-    if call.now_ms - accepted_ms > age_ms:
-        await finish(tries, "EventAgeExceeded")
-        return
-    try:
-        outcome, ran = await _run_in_turn(call, where, payload or b"{}", event)
-    except ResourceNotFoundException:
-        return  # the function has been deleted meanwhile, and nobody is left to be told
-    except TooManyRequestsException:
-        await again(call.now_ms + min(1000 * 2**pauses, _LONGEST_PAUSE_MS), tries, pauses + 1)
-        return
-    tries += 1
-    if outcome.error and tries <= retries:
-        at_ms = call.now_ms + RETRY_DELAYS_MS[tries - 1]
-        if at_ms - accepted_ms <= age_ms:
-            await again(at_ms, tries, 0)
-            return
-    result = {"version": ran.version, "error": outcome.error, "payload": outcome.payload}
-    await finish(tries, "RetriesExhausted" if outcome.error else "Success", result)
+    last_ms = one.accepted_ms + age_ms
+    end = End("EventAgeExceeded", status=429, message="Rate Exceeded.")
+    if call.now_ms <= last_ms:
+        try:
+            outcome, ran = await _run_in_turn(call, name, one.payload or b"{}", one.id)
+        except RecursiveInvocationException as error:
+            end = End("RecursiveInvocation", status=error.status, message=str(error))
+        except ResourceNotFoundException:
+            raise
+        except (AwsError, RuntimeError) as error:
+            if not await _is_closed(call, name):
+                await _pause(call, one, error)
+                return
+            end = End("ZeroReservedConcurrency", status=429, message=str(error))
+        else:
+            one.tries += 1
+            retry = await _retry(call, one, config, outcome, last_ms)
+            if retry is None:
+                return
+            end = End(retry, ran.version, outcome.error, outcome.payload, message=_message(outcome))
+    await call.transact(lambda inner: _finish(inner, name, config, one, end))
 
 
 async def _run_in_turn(call: Conversation, name: Name, payload: bytes, event: str) -> tuple[Outcome, Version]:
@@ -129,202 +116,114 @@ async def _run_in_turn(call: Conversation, name: Name, payload: bytes, event: st
         await turns.wait(key)
 
 
-def _config(call: Call, name: Name) -> InvokeConfig:
-    return configs.get(call, name.name, name.qualifier or LATEST) or InvokeConfig(0)
+async def _is_closed(call: Conversation, name: Name) -> bool:
+    """Whether the function has been stopped by reserving nothing for it: its events are not kept then."""
+    return await call.transact(lambda inner: function(inner, name.name).reserved) == 0
 
 
-def _finish(
-    call: Call,
-    name: Name,
-    config: InvokeConfig,
-    payload: bytes,
-    event: str,
-    tries: int,
-    condition: str,
-    result: Config | None,
-) -> None:
+async def _pause(call: Conversation, event: Event, error: Exception) -> None:
+    """Try again what could not be run, after a while that grows."""
+    if not isinstance(error, TooManyRequestsException):
+        log.warning("an event of %s could not be run and will be tried again: %s", event.name, error)
+    first_ms, longest_ms = THROTTLED_DELAY_MS
+    at_ms = call.now_ms + min(first_ms << min(event.pauses, 20), longest_ms)
+    event.pauses += 1
+    await call.transact(lambda inner: _schedule(inner, event, at_ms))
+
+
+async def _retry(call: Conversation, event: Event, config: InvokeConfig, outcome: Outcome,
+                 last_ms: int) -> str | None:
+    """See to the next try, if there is one: then None, else how it ended."""
+    if not outcome.error:
+        return "Success"
+    retries = ASYNC_RETRIES if config.retries is None else config.retries
+    if event.tries > retries:
+        return "RetriesExhausted"
+    at_ms = call.now_ms + RETRY_DELAYS_MS[event.tries - 1]
+    if at_ms > last_ms:
+        return "EventAgeExceeded"
+    event.pauses = 0
+    await call.transact(lambda inner: _schedule(inner, event, at_ms))
+    return None
+
+
+def _schedule(call: Call, event: Event, at_ms: int) -> None:
+    arn = arn_of(call, event.name, event.qualifier)
+    timers.schedule(call, attempt, at_ms=at_ms, id=f"{arn}/{event.id}/{event.tries}/{event.pauses}",
+                    event=msgspec.to_builtins(event, builtin_types=(bytes,)))
+
+
+def _finish(call: Call, name: Name, config: InvokeConfig, event: Event, end: End) -> None:
     """Hand the event on: to a destination with its envelope, or as it is to the dead-letter target."""
-    source = arn_of(call, name.name)
-    destination = config.on_success if condition == "Success" else config.on_failure
+    failed = end.condition != "Success"
+    whole, record = function(call, name.name), version(call, name.name, name.qualifier)
+    if end.version:  # what is told of it has been through the function
+        with suppress(RecursiveInvocationException):
+            trace = recursion.through(call.trace, arn_of(call, name.name), allowed=whole.recursive)
+            call.trace = msgspec.structs.replace(trace, given=True)
+    source = arn_of(call, name.name, name.qualifier or LATEST)
+    destination = config.on_failure if failed else config.on_success
     if destination:
-        envelope = _envelope(call, name, payload, event, tries, condition, result)
-        _deliver(
-            call,
-            destination,
-            targets.Delivery(event, json.dumps(envelope).encode(), "lambda", source, call.account),
-        )
-    if condition == "Success":
-        return
-    dead_letter = version(call, name.name, name.qualifier).dead_letter
+        envelope = json.dumps(_envelope(call, source, event, end)).encode()
+        receivers.send(call, receivers.Parcel(destination, envelope, record.role, name.name, source, failed))
+    dead_letter = version(call, name.name).dead_letter if failed else ""
     if dead_letter:
-        error = json.loads(result["payload"] or b"{}") if result else {}
-        attributes = {
-            "RequestID": event,
-            "ErrorCode": "200",
-            "ErrorMessage": str(error.get("errorMessage", condition))[:1024],
-        }
-        parameters = {
-            "MessageAttributes": {
-                key: {"DataType": "Number" if key == "ErrorCode" else "String", "StringValue": value}
-                for key, value in attributes.items()
-            }
-        }
-        _deliver(
-            call, dead_letter, targets.Delivery(event, payload, "lambda", source, call.account, parameters)
-        )
+        receivers.send(call, receivers.Parcel(
+            dead_letter, event.payload or b"{}", record.role, name.name, source, failed,
+            receivers.dead_letter(event.id, end.status, end.message)))
+    if failed and not (destination or dead_letter):
+        log.warning("an event of %s is dropped (%s, request %s): it has neither a destination for failures "
+                    "nor a dead-letter target", source, end.condition, event.id)
 
 
 def conclude(call: Call, name: Name, payload: bytes, event: str, ran: str, answer: bytes, *,
              failed: bool) -> None:
     """Hand on an event whose execution has ended; if its function is gone, nobody is left to be told."""
-    result = {"version": ran, "error": "Unhandled" if failed else "", "payload": answer}
+    one = Event(event, name.name, name.qualifier, payload, call.now_ms, False, tries=1)
+    error = "Unhandled" if failed else ""
+    end = End("RetriesExhausted" if failed else "Success", ran, error, answer,
+              message=_message(Outcome(answer, error)))
     with suppress(ResourceNotFoundException):
-        _finish(call, name, _config(call, name), payload, event, 1,
-                "RetriesExhausted" if failed else "Success", result)
+        _finish(call, name, config_of(call, name), one, end)
 
 
-def _deliver(call: Call, arn: str, delivery: targets.Delivery) -> None:
-    try:
-        targets.deliver(call, arn, delivery)
-    except AwsError:
-        targets.later(call, arn, delivery)
-
-
-def _envelope(call: Call, name: Name, payload: bytes, event: str, tries: int, condition: str,
-              result: Config | None) -> Config:
+def _envelope(call: Call, source: str, event: Event, end: End) -> Config:
     """Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"""
     stamp = (
         datetime.fromtimestamp(call.now_ms / 1000, UTC)
         .isoformat(timespec="milliseconds")
         .replace("+00:00", "Z")
     )
-    ran = result["version"] if result else name.qualifier or LATEST
     envelope: Config = {
         "version": "1.0",
         "timestamp": stamp,
         "requestContext": {
-            "requestId": event,
-            "functionArn": arn_of(call, name.name, name.qualifier or LATEST),
-            "condition": condition,
-            "approximateInvokeCount": tries,
+            "requestId": event.id,
+            "functionArn": source,
+            "condition": end.condition,
+            "approximateInvokeCount": event.tries,
         },
-        "requestPayload": json.loads(payload or b"{}"),
+        "requestPayload": _document(event.payload or b"{}"),
     }
-    if result:
-        context: Config = {"statusCode": 200, "executedVersion": ran}
-        if result["error"]:
+    if end.version:
+        context: Config = {"statusCode": end.status, "executedVersion": end.version}
+        if end.error:
             context["functionError"] = "Unhandled"
         envelope["responseContext"] = context
-        envelope["responsePayload"] = json.loads(result["payload"] or b"null")
+        envelope["responsePayload"] = _document(end.payload or b"null")
     return envelope
 
 
-@lambda_.operation
-def put_function_event_invoke_config(
-    call: Call,
-    function_name: str,
-    qualifier: str | None = None,
-    maximum_retry_attempts: int | None = None,
-    maximum_event_age_in_seconds: int | None = None,
-    destination_config: Config | None = None,
-) -> Config:
-    """Say how asynchronous events are handled, all of it anew."""
-    name = name_of(call, function_name, qualifier)
-    version(call, name.name, name.qualifier)
-    record = InvokeConfig(
-        call.now_ms,
-        maximum_retry_attempts,
-        maximum_event_age_in_seconds,
-        _destination(destination_config, "OnSuccess"),
-        _destination(destination_config, "OnFailure"),
-    )
-    configs.put(call, name.name, name.qualifier or LATEST, record=record)
-    return _shown(call, name, record)
+def _message(outcome: Outcome) -> str:
+    """What a failed function said."""
+    found = _document(outcome.payload) if outcome.error else None
+    told = found.get("errorMessage") or found.get("errorType") if isinstance(found, dict) else None
+    return str(told or outcome.error)
 
 
-@lambda_.operation
-def update_function_event_invoke_config(
-    call: Call,
-    function_name: str,
-    qualifier: str | None = None,
-    maximum_retry_attempts: int | None = None,
-    maximum_event_age_in_seconds: int | None = None,
-    destination_config: Config | None = None,
-) -> Config:
-    """Change how asynchronous events are handled."""
-    name = name_of(call, function_name, qualifier)
-    record = _existing(call, name)
-    record.modified_ms = call.now_ms
-    if maximum_retry_attempts is not None:
-        record.retries = maximum_retry_attempts
-    if maximum_event_age_in_seconds is not None:
-        record.age_s = maximum_event_age_in_seconds
-    if destination_config is not None:
-        record.on_success = _destination(destination_config, "OnSuccess")
-        record.on_failure = _destination(destination_config, "OnFailure")
-    configs.put(call, name.name, name.qualifier or LATEST, record=record)
-    return _shown(call, name, record)
-
-
-@lambda_.operation
-def get_function_event_invoke_config(call: Call, function_name: str, qualifier: str | None = None) -> Config:
-    """How asynchronous events are handled."""
-    name = name_of(call, function_name, qualifier)
-    return _shown(call, name, _existing(call, name))
-
-
-@lambda_.operation
-def delete_function_event_invoke_config(call: Call, function_name: str, qualifier: str | None = None) -> None:
-    """Handle asynchronous events as if nothing had been said."""
-    name = name_of(call, function_name, qualifier)
-    _existing(call, name)
-    configs.delete(call, name.name, name.qualifier or LATEST)
-
-
-@lambda_.operation
-def list_function_event_invoke_configs(call: Call, function_name: str) -> Config:
-    """What is said for each qualifier of a function."""
-    name = name_of(call, function_name)
-    return {
-        "FunctionEventInvokeConfigs": [
-            _shown(call, name._replace(qualifier=str(key[1])), record)
-            for key, record in configs.items(call, name.name)
-        ]
-    }
-
-
-def _existing(call: Call, name: Name) -> InvokeConfig:
-    record = configs.get(call, name.name, name.qualifier or LATEST)
-    if record is None:
-        raise ResourceNotFoundException(
-            f"The function {arn_of(call, name.name, name.qualifier or LATEST)} "
-            "doesn't have an EventInvokeConfig",
-            Type="User",
-        )
-    return record
-
-
-def _destination(config: Config | None, which: str) -> str:
-    arn = ((config or {}).get(which) or {}).get("Destination", "")
-    if arn and not arn.startswith("arn:"):
-        raise InvalidParameterValueException(f"The destination ARN {arn} is invalid.")
-    return str(arn)
-
-
-def _shown(call: Call, name: Name, record: InvokeConfig) -> Config:
-    found: Config = {
-        "LastModified": record.modified_ms / 1000,
-        "FunctionArn": arn_of(call, name.name, name.qualifier or LATEST),
-        "DestinationConfig": {
-            "OnSuccess": {"Destination": record.on_success} if record.on_success else {},
-            "OnFailure": {"Destination": record.on_failure} if record.on_failure else {},
-        },
-    }
-    if record.retries is not None:
-        found["MaximumRetryAttempts"] = record.retries
-    if record.age_s is not None:
-        found["MaximumEventAgeInSeconds"] = record.age_s
-    return found
-
-
-
+def _document(payload: bytes) -> Any:
+    """A payload as JSON; a text, if a runtime answered with something else."""
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode("utf-8", "replace")

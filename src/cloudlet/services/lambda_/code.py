@@ -11,13 +11,14 @@ import base64
 import hashlib
 import io
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ...errors import AwsError
+from ...errors import AwsError, NotHonoured
 from ...kernel import Call, Conversation
 from ...kernel.place import Place
 from ...store import Blobs
@@ -33,6 +34,7 @@ class Package(msgspec.Struct):
     folder: str
     sha256: str  # in base64, as CodeSha256 is
     size: int
+    unzipped: int = 0  # bytes; of somebody's working copy, nobody asks
     blob: str = ""
     watched: bool = False
     dependencies: str = ""
@@ -40,24 +42,31 @@ class Package(msgspec.Struct):
 
 async def fetch(call: Conversation, code: dict[str, Any]) -> Package:
     """The package that a request describes."""
-    if code.get("ImageUri"):
-        raise InvalidParameterValueException(
-            "cloudlet runs functions without containers and takes no ImageUri; "
-            "deploy the function as a zip package."
-        )
+    _check(code)
     if code.get("ZipFile") is not None:
-        if code.get("S3Bucket") or code.get("S3Key"):
+        if code.get("S3Bucket") or code.get("S3Key") or code.get("S3ObjectVersion"):
             raise InvalidParameterValueException(
-                "Please do not provide other FunctionCode parameters when providing a ZipFile."
-            )
+                "Please do not provide other FunctionCode parameters when providing a ZipFile.")
         if len(code["ZipFile"]) > ZIP_SIZE:
-            raise RequestEntityTooLargeException
+            raise RequestEntityTooLargeException(f"Zipped size must be smaller than {ZIP_SIZE} bytes")
         return await unpack(call, code["ZipFile"])
     if not code.get("S3Bucket") or not code.get("S3Key"):
         raise InvalidParameterValueException("Please provide a source for function code.")
     if code["S3Bucket"] == LOCAL_BUCKET:
         return _local(Path(code["S3Key"]), code.get("S3ObjectVersion") or "")
     return await unpack(call, await _object(call, code))
+
+
+def _check(code: dict[str, Any]) -> None:
+    """Refuse by name what of a package's description is not honoured."""
+    if code.get("ImageUri"):
+        raise InvalidParameterValueException(
+            "Please don't provide ImageUri when updating a function with packageType Zip. (cloudlet runs "
+            "functions without containers: all of them are of this type.)")
+    if code.get("S3ObjectStorageMode", "COPY") != "COPY":
+        raise NotHonoured("cloudlet keeps packages of its own: S3ObjectStorageMode must be COPY.")
+    if code.get("SourceKMSKeyArn"):
+        raise NotHonoured("cloudlet does not encrypt packages: leave SourceKMSKeyArn out.")
 
 
 def location_of(call: Call, blob: str, folder: str) -> str:
@@ -68,39 +77,54 @@ def location_of(call: Call, blob: str, folder: str) -> str:
 async def unpack(call: Conversation, raw: bytes) -> Package:
     """Unpack a zip file into a folder of its own, in a thread."""
     digest = hashlib.sha256(raw)
-    home = call.use(Place).folder / "code"
+    folder = call.use(Place).folder / "code" / digest.hexdigest()
+    unzipped = await asyncio.to_thread(_extract, raw, folder)
     writer = call.use(Blobs).write()
     writer.add(raw)
-    blob = writer.keep()
-    folder = home / digest.hexdigest()
-    if not folder.exists():
-        await asyncio.to_thread(_extract, raw, folder)
-    return Package(str(folder), base64.b64encode(digest.digest()).decode(), len(raw), blob)
+    return Package(str(folder), base64.b64encode(digest.digest()).decode(), len(raw), unzipped, writer.keep())
 
 
-def _extract(raw: bytes, folder: Path) -> None:
-    beside = folder.with_suffix(".part")
-    shutil.rmtree(beside, ignore_errors=True)
+def _extract(raw: bytes, folder: Path) -> int:
+    """Unpack a zip file, unless its folder is there already; the bytes of its files."""
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > UNZIPPED_SIZE:
-                raise InvalidParameterValueException(
-                    f"Unzipped size must be smaller than {UNZIPPED_SIZE} bytes"
-                )
-            for entry in archive.infolist():
-                path = Path(archive.extract(entry, beside))  # names that lead outside are tamed by zipfile
-                mode = entry.external_attr >> 16
-                path.chmod(0o755 if entry.is_dir() or mode & 0o111 else 0o644)
+            entries = archive.infolist()
+            size = sum(entry.file_size for entry in entries)
+            if size > UNZIPPED_SIZE:
+                raise too_large()
+            if not entries:
+                raise InvalidParameterValueException("Uploaded file must be a non-empty zip")
+            if not folder.exists():
+                _unpack_into(archive, folder)
+            return size
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
-        shutil.rmtree(beside, ignore_errors=True)
         raise InvalidParameterValueException(
             "Could not unzip uploaded file. Please check your file, then try to upload again."
         ) from None
-    for path in (beside, *beside.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o755)
-    beside.mkdir(parents=True, exist_ok=True)
-    beside.replace(folder)
+
+
+def _unpack_into(archive: zipfile.ZipFile, folder: Path) -> None:
+    """Unpack beside, then give the whole its name: somebody else may be unpacking the same."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
+    try:
+        for entry in archive.infolist():
+            path = Path(archive.extract(entry, beside))  # names that lead outside are tamed by zipfile
+            mode = entry.external_attr >> 16
+            path.chmod(0o755 if entry.is_dir() or mode & 0o111 else 0o644)
+        for path in (beside, *beside.rglob("*")):
+            if path.is_dir():
+                path.chmod(0o755)
+        beside.replace(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        if not folder.exists():
+            raise
+
+
+def too_large() -> InvalidParameterValueException:
+    """What is said of code that is too large once it is unpacked, layers included."""
+    return InvalidParameterValueException(f"Unzipped size must be smaller than {UNZIPPED_SIZE} bytes")
 
 
 def _local(folder: Path, dependencies: str) -> Package:
@@ -124,4 +148,10 @@ async def _object(call: Conversation, code: dict[str, Any]) -> bytes:
         ) from None
     if isinstance(body, bytes):
         return body
-    return b"".join([piece async for piece in body])
+    pieces, size = [], 0
+    async for piece in body:
+        size += len(piece)
+        if size > UNZIPPED_SIZE:
+            raise too_large()
+        pieces.append(piece)
+    return b"".join(pieces)

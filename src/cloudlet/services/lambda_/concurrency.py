@@ -11,8 +11,8 @@ import msgspec
 from ...kernel import Call
 from ...store import Table
 from .errors import InvalidParameterValueException
-from .limits import CONCURRENCY, UNRESERVED, UNZIPPED_SIZE, ZIP_SIZE
-from .records import function, functions, name_of, versions
+from .limits import CONCURRENCY, UNRESERVED
+from .records import function, functions, name_of
 from .service import lambda_
 
 
@@ -60,7 +60,7 @@ def put_function_concurrency(
     if provisioned_for(call, whole.name) > reserved_concurrent_executions:
         raise InvalidParameterValueException(
             "ReservedConcurrentExecutions  should not be lower than function's total provisioned concurrency "
-            f"[{provisioned_for(call, whole.name)}].", Type="User")
+            f"[{provisioned_for(call, whole.name)}].")
     whole.reserved = reserved_concurrent_executions
     functions.put(call, whole.name, record=whole)
     recount(call)
@@ -92,21 +92,3 @@ def delete_function_concurrency(call: Call, function_name: str) -> None:
     whole.reserved = None
     functions.put(call, whole.name, record=whole)
     recount(call)
-
-
-@lambda_.operation
-def get_account_settings(call: Call) -> dict[str, Any]:
-    """The account's quotas, and what of them is used."""
-    sizes = [record.code_size for _, record in versions.items(call)]
-    return {
-        "AccountLimit": {
-            "TotalCodeSize": 80_530_636_800,
-            "CodeSizeUnzipped": UNZIPPED_SIZE,
-            "CodeSizeZipped": ZIP_SIZE,
-            "ConcurrentExecutions": CONCURRENCY,
-            "UnreservedConcurrentExecutions": unreserved(call),
-        },
-        "AccountUsage": {"TotalCodeSize": sum(sizes), "FunctionCount": len(list(functions.items(call)))},
-    }
-
-

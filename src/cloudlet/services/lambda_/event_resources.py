@@ -1,4 +1,4 @@
-"""CloudFormation's types of what calls functions: mappings, URLs, invoke configurations, layers."""
+"""CloudFormation's types of what calls functions: mappings, URLs, invoke configurations."""
 
 from typing import Any, ClassVar
 
@@ -6,8 +6,7 @@ import msgspec
 
 from ...kernel import Conversation
 from ...stacks.resource import Physical, This
-from .code import LOCAL_BUCKET
-from .resources import Tag, gone
+from .resources import Tag, gone, own_tags, retag, said_of
 from .service import lambda_
 
 Config = dict[str, Any]
@@ -31,11 +30,36 @@ class Scaling(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     maximum_concurrency: int | None = None
 
 
+class Metrics(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """What is counted."""
+
+    metrics: list[str] = []
+
+
+class Destination(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """Where an event goes."""
+
+    destination: str
+
+
+class Destinations(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """Where events go when all is over."""
+
+    on_success: Destination | None = None
+    on_failure: Destination | None = None
+
+    def said(self) -> Config:
+        """As the operations take them."""
+        both = (("OnSuccess", self.on_success), ("OnFailure", self.on_failure))
+        return {key: {"Destination": one.destination} for key, one in both if one}
+
+
 @lambda_.resource("AWS::Lambda::EventSourceMapping")
 class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """A mapping from a source to a function."""
 
-    REPLACED_BY: ClassVar[frozenset[str]] = frozenset({"EventSourceArn"})
+    REPLACED_BY: ClassVar[frozenset[str]] = frozenset({"EventSourceArn", "StartingPosition"})
+    ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"Id", "EventSourceMappingArn"})
     function_name: str
     event_source_arn: str | None = None
     enabled: bool | None = None
@@ -44,20 +68,34 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     filter_criteria: Filters | None = None
     scaling_config: Scaling | None = None
     function_response_types: list[str] | None = None
+    starting_position: str | None = None
+    parallelization_factor: int | None = None
+    bisect_batch_on_function_error: bool | None = None
+    maximum_record_age_in_seconds: int | None = None
+    maximum_retry_attempts: int | None = None
+    tumbling_window_in_seconds: int | None = None
+    destination_config: Destinations | None = None
+    metrics_config: Metrics | None = None
     tags: list[Tag] | None = None
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateEventSourceMapping."""
-        tags: Config = {"Tags": {tag.key: tag.value for tag in self.tags}} if self.tags else {}
+        tags = own_tags(this, self.tags)
+        optional: Config = {"StartingPosition": self.starting_position, "Tags": tags or None}
         made = await call.invoke("lambda", "CreateEventSourceMapping", EventSourceArn=self.event_source_arn,
-                                 **tags, **self._settings())
+                                 **optional, **self._settings())
         return Physical(
             made["UUID"], {"Id": made["UUID"], "EventSourceMappingArn": made["EventSourceMappingArn"]}
         )
 
     async def update(self, call: Conversation, this: This, old: "Mapping") -> Physical:
-        """UpdateEventSourceMapping."""
-        await call.invoke("lambda", "UpdateEventSourceMapping", UUID=this.physical_id, **self._settings())
+        """UpdateEventSourceMapping; what is no longer said goes back to nothing."""
+        settings, before = self._settings(), old._settings()
+        cleared = {key: value for key, value in _CLEARED.items() if key in before and key not in settings}
+        if settings != before:
+            await call.invoke("lambda", "UpdateEventSourceMapping", UUID=this.physical_id,
+                              **cleared, **settings)
+        await retag(call, str(this.attributes["EventSourceMappingArn"]), own_tags(this, self.tags))
         return Physical(this.physical_id, this.attributes)
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -71,8 +109,23 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             "FunctionResponseTypes": self.function_response_types,
             "FilterCriteria": msgspec.to_builtins(self.filter_criteria) if self.filter_criteria else None,
             "ScalingConfig": {"MaximumConcurrency": self.scaling_config.maximum_concurrency}
-            if self.scaling_config and self.scaling_config.maximum_concurrency else None}
+            if self.scaling_config and self.scaling_config.maximum_concurrency else None,
+            "ParallelizationFactor": self.parallelization_factor,
+            "BisectBatchOnFunctionError": self.bisect_batch_on_function_error,
+            "MaximumRecordAgeInSeconds": self.maximum_record_age_in_seconds,
+            "MaximumRetryAttempts": self.maximum_retry_attempts,
+            "TumblingWindowInSeconds": self.tumbling_window_in_seconds,
+            "DestinationConfig": self.destination_config.said() if self.destination_config else None,
+            "MetricsConfig": said_of(self.metrics_config) if self.metrics_config else None}
         return {key: value for key, value in said.items() if value is not None}
+
+
+# what a property that is taken out of a template goes back to
+_CLEARED: Config = {
+    "Enabled": True, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": [], "ScalingConfig": {},
+    "FilterCriteria": {}, "ParallelizationFactor": 1, "BisectBatchOnFunctionError": False,
+    "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "TumblingWindowInSeconds": 0,
+    "DestinationConfig": {}, "MetricsConfig": {"Metrics": []}}
 
 
 class Cors(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
@@ -91,6 +144,7 @@ class Url(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """A function's URL."""
 
     REPLACED_BY: ClassVar[frozenset[str]] = frozenset({"TargetFunctionArn", "Qualifier"})
+    ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"FunctionArn", "FunctionUrl"})
     target_function_arn: str
     auth_type: str
     qualifier: str | None = None
@@ -126,19 +180,6 @@ class Url(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         }
 
 
-class Destination(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """Where an event goes."""
-
-    destination: str
-
-
-class Destinations(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """Where events go when all is over."""
-
-    on_success: Destination | None = None
-    on_failure: Destination | None = None
-
-
 @lambda_.resource("AWS::Lambda::EventInvokeConfig")
 class EventInvokeConfig(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """How asynchronous events are handled."""
@@ -167,76 +208,13 @@ class EventInvokeConfig(msgspec.Struct, rename="pascal", forbid_unknown_fields=T
         )
 
     async def _put(self, call: Conversation) -> None:
-        wanted = self.destination_config or Destinations()
-        config = {
-            key: {"Destination": one.destination}
-            for key, one in (("OnSuccess", wanted.on_success), ("OnFailure", wanted.on_failure))
-            if one
-        }
+        """All of it anew; who says nothing gets what holds without it."""
         await call.invoke(
             "lambda",
             "PutFunctionEventInvokeConfig",
             FunctionName=self.function_name,
             Qualifier=self.qualifier,
-            DestinationConfig=config,
+            DestinationConfig=(self.destination_config or Destinations()).said(),
             MaximumRetryAttempts=self.maximum_retry_attempts,
             MaximumEventAgeInSeconds=self.maximum_event_age_in_seconds,
         )
-
-
-class Content(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """Where a layer's content is."""
-
-    s3_bucket: str = msgspec.field(name="S3Bucket")
-    s3_key: str = msgspec.field(name="S3Key")
-    s3_object_version: str | None = msgspec.field(default=None, name="S3ObjectVersion")
-
-
-@lambda_.resource("AWS::Lambda::LayerVersion")
-class LayerVersion(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A version of a layer."""
-
-    REPLACED_BY: ClassVar[frozenset[str]] = frozenset(
-        {
-            "LayerName",
-            "Content",
-            "Description",
-            "CompatibleRuntimes",
-            "CompatibleArchitectures",
-            "LicenseInfo",
-        }
-    )
-    content: Content
-    layer_name: str | None = None
-    description: str | None = None
-    compatible_runtimes: list[str] | None = None
-    compatible_architectures: list[str] | None = None
-    license_info: str | None = None
-
-    async def create(self, call: Conversation, this: This) -> Physical:
-        """PublishLayerVersion."""
-        content = {"S3Bucket": self.content.s3_bucket, "S3Key": self.content.s3_key}
-        if self.content.s3_bucket == LOCAL_BUCKET and this.metadata.get("cloudlet:Dependencies"):
-            content["S3Key"] = this.metadata["cloudlet:Dependencies"]
-        elif self.content.s3_object_version:
-            content["S3ObjectVersion"] = self.content.s3_object_version
-        made = await call.invoke(
-            "lambda",
-            "PublishLayerVersion",
-            LayerName=self.layer_name or this.name(call.ids, 64),
-            Content=content,
-            Description=self.description or "",
-            CompatibleRuntimes=self.compatible_runtimes or [],
-            CompatibleArchitectures=self.compatible_architectures or [],
-            LicenseInfo=self.license_info or "",
-        )
-        return Physical(made["LayerVersionArn"], {"LayerVersionArn": made["LayerVersionArn"]})
-
-    async def update(self, call: Conversation, this: This, old: "LayerVersion") -> Physical:
-        """Nothing of a version can change."""
-        return Physical(this.physical_id, this.attributes)
-
-    async def delete(self, call: Conversation, this: This) -> None:
-        """DeleteLayerVersion."""
-        name, _, number = this.physical_id.rpartition(":")
-        await gone(call, "DeleteLayerVersion", LayerName=name.rpartition(":")[2], VersionNumber=int(number))

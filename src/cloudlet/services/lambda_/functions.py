@@ -1,20 +1,15 @@
-"""Functions: created, changed, published, listed and deleted."""
+"""Functions: created, changed, listed and deleted."""
 
 from typing import Any
 
-import msgspec
-
 from ...functions import Pool
 from ...kernel import Call, Conversation
-from ...store import Blobs
+from . import account, checks, receivers
 from . import code as packages
-from . import permissions, urls
-from .checks import check, check_layers, check_size
+from .belongings import forget
 from .concurrency import recount
 from .durable.settings import altered, enabled
 from .errors import InvalidParameterValueException, ResourceConflictException
-from .limits import TMP_MB
-from .provisioned import drop as drop_provisioned
 from .records import (
     LATEST,
     Function,
@@ -24,13 +19,16 @@ from .records import (
     configuration,
     function,
     functions,
+    listed,
     name_of,
     version,
     versions,
 )
+from .roles import check_assumable
 from .service import lambda_
+from .settings import Settings, changed, checked
 from .snapstart import check_snap_start
-from .versions import expect, published, save
+from .versions import drop, expect, published, save
 
 Config = dict[str, Any]
 
@@ -38,15 +36,17 @@ Config = dict[str, Any]
 @lambda_.operation
 async def create_function(
         call: Conversation, function_name: str, role: str, code: Config, runtime: str | None = None,
-        handler: str | None = None, description: str = "", timeout: int = 3, memory_size: int = 128,
-        publish: bool = False, package_type: str = "Zip", dead_letter_config: Config | None = None,
-        environment: Config | None = None, tags: dict[str, str] | None = None,
-        layers: list[str] | None = None, architectures: list[str] | None = None,
-        ephemeral_storage: Config | None = None, snap_start: Config | None = None,
-        logging_config: Config | None = None, vpc_config: Config | None = None,
+        handler: str | None = None, description: str | None = None, timeout: int | None = None,
+        memory_size: int | None = None, publish: bool = False, package_type: str = "Zip",
+        dead_letter_config: Config | None = None, environment: Config | None = None,
+        tags: dict[str, str] | None = None, layers: list[str] | None = None,
+        architectures: list[str] | None = None, ephemeral_storage: Config | None = None,
+        snap_start: Config | None = None, logging_config: Config | None = None,
+        tracing_config: Config | None = None, vpc_config: Config | None = None,
         durable_config: Config | None = None) -> Config:
     """Create a function."""
     name = name_of(call, function_name).name
+    checks.name(name)
     if package_type != "Zip":
         raise InvalidParameterValueException(
             "cloudlet runs functions without containers: PackageType must be Zip."
@@ -55,24 +55,23 @@ async def create_function(
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-    check(call, runtime, vpc_config, environment)
-    check_size(timeout, memory_size)
-    apply_on, tmp_mb = _apply_on(snap_start), (ephemeral_storage or {}).get("Size", TMP_MB)
-    check_snap_start(apply_on, runtime, tmp_mb)
-    await check_layers(call, layers)
+    checks.tags(tags or {})
+    changes = await checked(call, Settings(
+        role, runtime, handler, description, timeout, memory_size, environment, dead_letter_config,
+        ephemeral_storage, layers, logging_config, tracing_config, snap_start, vpc_config))
     await call.transact(lambda inner: _absent(inner, name))
     package = await packages.fetch(call, code)
-    record = Version(
-        name, LATEST, role, runtime, handler, package.folder, package.sha256, package.size, call.now_ms,
-        call.ids.uuid(), description, timeout, memory_size, tmp_mb,
-        (environment or {}).get("Variables", {}), layers or [], architectures or ["x86_64"],
-        (dead_letter_config or {}).get("TargetArn", ""), logging_config or {}, package.watched,
-        package.dependencies, package.blob, apply_on, durable=enabled(durable_config))
+    await check_assumable(call, role, name)
+    record = changed(Version(
+        name, LATEST, role, runtime, handler, "", "", 0, 0, "",
+        architectures=architectures or ["x86_64"], durable=enabled(durable_config)), changes)
 
     def create(inner: Call) -> Config:
         _absent(inner, name)
+        account.count(inner, functions=1)
         functions.put(inner, name, record=Function(name, inner.now_ms, tags=tags or {}))
-        save(inner, record)
+        _pack(record, package)
+        _keep(inner, record, changes)
         return configuration(inner, published(inner, record, "")) if publish else configuration(inner, record)
 
     created = await call.transact(create)
@@ -83,29 +82,32 @@ async def create_function(
 @lambda_.operation
 async def update_function_code(
         call: Conversation, function_name: str, zip_file: bytes | None = None, s3_bucket: str | None = None,
-        s3_key: str | None = None, s3_object_version: str | None = None, image_uri: str | None = None,
+        s3_key: str | None = None, s3_object_version: str | None = None,
+        s3_object_storage_mode: str | None = None, image_uri: str | None = None,
         architectures: list[str] | None = None, publish: bool = False, dry_run: bool = False,
         revision_id: str | None = None) -> Config:
     """Give ``$LATEST`` other code; its workers are retired."""
     name = name_of(call, function_name).name
     await call.transact(lambda inner: expect(version(inner, name), revision_id))
-    package = await packages.fetch(call, {"ZipFile": zip_file, "S3Bucket": s3_bucket, "S3Key": s3_key,
-                                          "S3ObjectVersion": s3_object_version, "ImageUri": image_uri})
+    said = {"ZipFile": zip_file, "S3Bucket": s3_bucket, "S3Key": s3_key, "S3ObjectVersion": s3_object_version,
+            "S3ObjectStorageMode": s3_object_storage_mode, "ImageUri": image_uri}
+    package = await packages.fetch(call, {key: value for key, value in said.items() if value is not None})
 
     def change(inner: Call) -> Config:
         record = version(inner, name)
         expect(record, revision_id)
-        record.code, record.code_sha256, record.code_size = package.folder, package.sha256, package.size
-        record.watched, record.blob, record.dependencies = package.watched, package.blob, package.dependencies
+        _pack(record, package)
         record.architectures = architectures or record.architectures
         if dry_run:
+            checks.unzipped(record)
             return configuration(inner, record)
-        _touch(inner, record)
+        _keep(inner, record, {})
         return configuration(inner, published(inner, record, "")) if publish else configuration(inner, record)
 
-    changed = await call.transact(change)
-    _retire(call, name)
-    return changed
+    answer = await call.transact(change)
+    if not dry_run:
+        retire(call, name)
+    return answer
 
 
 @lambda_.operation
@@ -116,40 +118,28 @@ async def update_function_configuration(
         dead_letter_config: Config | None = None, revision_id: str | None = None,
         layers: list[str] | None = None, ephemeral_storage: Config | None = None,
         snap_start: Config | None = None, logging_config: Config | None = None,
-        vpc_config: Config | None = None, durable_config: Config | None = None) -> Config:
-    """Change the configuration of ``$LATEST``; its workers are retired."""
+        tracing_config: Config | None = None, vpc_config: Config | None = None,
+        durable_config: Config | None = None) -> Config:
+    """Change the settings of ``$LATEST``; its workers are retired."""
     name = name_of(call, function_name).name
-    check(call, runtime, vpc_config, environment)
-    check_size(timeout, memory_size)
-    await check_layers(call, layers)
-    changes: Config = {
-        "role": role,
-        "handler": handler,
-        "description": description,
-        "timeout_s": timeout,
-        "memory_mb": memory_size,
-        "environment": environment.get("Variables", {}) if environment is not None else None,
-        "runtime": runtime,
-        "dead_letter": dead_letter_config.get("TargetArn", "") if dead_letter_config is not None else None,
-        "layers": layers,
-        "tmp_mb": ephemeral_storage["Size"] if ephemeral_storage else None,
-        "logging": logging_config,
-        "snap_start": _apply_on(snap_start) if snap_start else None,
-    }
+    await call.transact(lambda inner: expect(version(inner, name), revision_id))
+    changes = await checked(call, Settings(
+        role, runtime, handler, description, timeout, memory_size, environment, dead_letter_config,
+        ephemeral_storage, layers, logging_config, tracing_config, snap_start, vpc_config))
+    if role:
+        await check_assumable(call, role, name)
 
     def change(inner: Call) -> Config:
         record = version(inner, name)
         expect(record, revision_id)
-        settings = {key: value for key, value in changes.items() if value is not None}
-        durable = altered(record.durable, durable_config)
-        record = msgspec.structs.replace(record, **settings, durable=durable)
-        check_snap_start(record.snap_start, record.runtime, record.tmp_mb)
-        _touch(inner, record)
+        record = changed(record, changes)
+        record.durable = altered(record.durable, durable_config)
+        _keep(inner, record, changes)
         return configuration(inner, record)
 
-    changed = await call.transact(change)
-    _retire(call, name)
-    return changed
+    answer = await call.transact(change)
+    retire(call, name)
+    return answer
 
 
 @lambda_.operation
@@ -158,7 +148,7 @@ def get_function(call: Call, function_name: str, qualifier: str | None = None) -
     name = name_of(call, function_name, qualifier)
     record, whole = version(call, name.name, name.qualifier), function(call, name.name)
     location = packages.location_of(call, record.blob, record.code)
-    found: Config = {"Configuration": configuration(call, record, qualified=bool(name.qualifier)),
+    found: Config = {"Configuration": configuration(call, record, qualifier=name.qualifier),
                      "Code": {"RepositoryType": "S3", "Location": location}}
     if whole.tags:
         found["Tags"] = whole.tags
@@ -169,9 +159,9 @@ def get_function(call: Call, function_name: str, qualifier: str | None = None) -
 
 @lambda_.operation
 def get_function_configuration(call: Call, function_name: str, qualifier: str | None = None) -> Config:
-    """The configuration of a version."""
+    """The settings of a version."""
     name = name_of(call, function_name, qualifier)
-    return configuration(call, version(call, name.name, name.qualifier), qualified=bool(name.qualifier))
+    return configuration(call, version(call, name.name, name.qualifier), qualifier=name.qualifier)
 
 
 @lambda_.operation
@@ -179,77 +169,87 @@ def list_functions(call: Call, function_version: str | None = None, marker: str 
                    max_items: int = 50) -> Config:
     """The functions, by name; with ``ALL``, every version."""
     limit = min(max_items, 50)
-    after = tuple(marker.split(":")) if marker else None
-    found: list[Version] = []
-    for _, record in versions.items(call, after=after):
-        if function_version != "ALL" and record.version != LATEST:
-            continue
-        if len(found) == limit:
-            last = found[-1]
-            return {"Functions": [configuration(call, r, qualified=function_version == "ALL") for r in found],
-                    "NextMarker": f"{last.name}:{last.version}"}
-        found.append(record)
-    return {"Functions": [configuration(call, r, qualified=function_version == "ALL") for r in found]}
+    if function_version == "ALL":
+        after = tuple(marker.split(":")) if marker else None
+        found = [record for _, record in versions.items(call, after=after, limit=limit + 1)]
+    else:
+        names = functions.items(call, after=(marker,) if marker else None, limit=limit + 1)
+        found = [version(call, whole.name) for _, whole in names]
+    page = found[:limit]
+    answer: Config = {"Functions": [
+        listed(call, record, qualifier=record.version if function_version == "ALL" else "")
+        for record in page]}
+    if len(found) > limit:
+        last = page[-1]
+        answer["NextMarker"] = f"{last.name}:{last.version}" if function_version == "ALL" else last.name
+    return answer
 
 
 @lambda_.operation
 async def delete_function(call: Conversation, function_name: str, qualifier: str | None = None) -> None:
-    """Delete a function with all its versions, or one version of it."""
+    """Delete a function with all that is its own, or one version of it."""
     name = name_of(call, function_name, qualifier)
     if name.qualifier == LATEST:
         raise InvalidParameterValueException(
             "$LATEST version cannot be deleted without deleting the function."
         )
-
-    def delete(inner: Call) -> None:
-        version(inner, name.name, name.qualifier)
-        if name.qualifier:
-            if any(alias.version == name.qualifier for _, alias in aliases.items(inner, name.name)):
-                raise ResourceConflictException(
-                    "Unable to delete version because the following aliases reference it"
-                )
-            _drop(inner, version(inner, name.name, name.qualifier))
-            drop_provisioned(inner, name.name, name.qualifier)
-            recount(inner)
-            permissions.forget(inner, name.name, name.qualifier)
-            return
-        for _, record in list(versions.items(inner, name.name)):
-            _drop(inner, record)
-        for key, _ in list(aliases.items(inner, name.name)):
-            aliases.delete(inner, *key)
-        functions.delete(inner, name.name)
-        drop_provisioned(inner, name.name)
-        recount(inner)
-        permissions.forget(inner, name.name)
-        urls.forget(inner, name.name)
-
-    await call.transact(delete)
-    _retire(call, name.name)
+    if name.qualifier and not name.qualifier.isdigit():
+        raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
+    await call.transact(lambda inner: _delete(inner, name.name, name.qualifier))
+    retire(call, name.name)
 
 
-def _apply_on(snap_start: Config | None) -> str:
-    return str((snap_start or {}).get("ApplyOn", "None"))
+
+def _delete(call: Call, name: str, number: str) -> None:
+    whole = function(call, name)
+    if number:
+        pointing = [alias.name for _, alias in aliases.items(call, name)
+                    if number == alias.version or number in alias.weights]
+        if pointing:
+            raise ResourceConflictException(
+                "Unable to delete version because the following aliases reference it: "
+                f"[{', '.join(pointing)}]")
+        record = versions.get(call, name, number)
+        if record:  # no error if there is none
+            drop(call, record)
+        forget(call, name, number)
+        recount(call)
+        return
+    for _, record in list(versions.items(call, name)):
+        drop(call, record)
+        forget(call, name, record.version)
+    for key, alias in list(aliases.items(call, name)):
+        aliases.delete(call, *key)
+        forget(call, name, alias.name)
+    account.count(call, functions=-1)
+    functions.delete(call, whole.name)
+    recount(call)
 
 
 def _absent(call: Call, name: str) -> None:
     if functions.get(call, name) is not None:
-        raise ResourceConflictException(f"Function already exist: {name}", Type="User")
+        raise ResourceConflictException(f"Function already exist: {name}")
 
 
-def _touch(call: Call, record: Version) -> None:
-    """Save ``$LATEST`` as changed now."""
+def _pack(record: Version, package: packages.Package) -> None:
+    """Give a version its code."""
+    record.code, record.code_sha256, record.code_size = package.folder, package.sha256, package.size
+    record.watched, record.blob, record.dependencies = package.watched, package.blob, package.dependencies
+    record.unzipped = package.unzipped
+
+
+def _keep(call: Call, record: Version, changes: Config) -> None:
+    """Keep ``$LATEST`` as changed now, if all of it can stand together."""
+    checks.unzipped(record)
+    check_snap_start(record.snap_start, record.runtime, record.tmp_mb)
+    if changes.get("dead_letter"):
+        receivers.check(call, record.dead_letter, record, kinds=("sqs", "sns"), dead_letters=True)
     record.modified_ms, record.revision = call.now_ms, call.ids.uuid()
+    record.build = record.revision
     save(call, record)
 
 
-def _drop(call: Call, record: Version) -> None:
-    if record.blob:
-        call.use(Blobs).release(call, record.blob, arn_of(call, record.name, record.version))
-    versions.delete(call, record.name, record.version)
-
-
-def _retire(call: Conversation, name: str) -> None:
+def retire(call: Conversation, name: str) -> None:
+    """Let the workers of a function take no more events."""
     prefix = arn_of(call, name)
     call.use(Pool).retire(lambda spec: spec.arn == prefix or spec.arn.startswith(prefix + ":"))
-
-

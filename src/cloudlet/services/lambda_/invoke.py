@@ -21,7 +21,7 @@ async def invoke(call: Conversation, function_name: str, invocation_type: str = 
                  qualifier: str | None = None, tenant_id: str | None = None,
                  durable_execution_name: str = "") -> dict[str, Any]:
     """Run a function."""
-    name = name_of(call, function_name, qualifier)
+    name = name_of(call, function_name, qualifier, foreign=True)
     call = call.elsewhere(account=name.account, region=name.region)
     check_payload(payload, SYNC_PAYLOAD if invocation_type != "Event" else ASYNC_PAYLOAD)
     check_tenant(tenant_id)
@@ -56,7 +56,7 @@ async def invoke_async(call: Conversation, function_name: str, invoke_args: Requ
     if event is None:
         raise _too_large(ASYNC_PAYLOAD)
     check_payload(event, ASYNC_PAYLOAD)
-    name = name_of(call, function_name)
+    name = name_of(call, function_name, foreign=True)
     call = call.elsewhere(account=name.account, region=name.region)
 
     def keep(inner: Call) -> None:
@@ -75,7 +75,7 @@ def check_payload(payload: bytes, limit: int) -> None:
         msgspec.json.decode(payload or b"null")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequestContentException(
-            f"Could not parse request body into json: {error}", Type="User"
+            f"Could not parse request body into json: {error}"
         ) from None
 
 
@@ -83,7 +83,7 @@ def check_tenant(tenant_id: str | None) -> None:
     """Tenants are for functions that isolate them, and no function here does."""
     if tenant_id is not None:
         raise InvalidParameterValueException(
-            "The invoked function is not enabled with tenancy configuration.", Type="User")
+            "The invoked function is not enabled with tenancy configuration.")
 
 
 def _too_large(limit: int) -> RequestTooLargeException:

@@ -1,24 +1,33 @@
-"""Layers: folders mounted at ``/opt``, one over the other, each version immutable."""
+"""Layers: folders mounted at ``/opt``, one over the other, each version immutable.
 
-from pathlib import Path
+A function keeps what it was given: its record says where the layer's files are, so deleting a version of a
+layer hides it from whoever asks for it by its ARN, and from nobody who has it.
+"""
+
+import json
 from typing import Any
 
 import msgspec
 
+from ...arn import Arn
 from ...errors import AccessDeniedException
 from ...kernel import Call, Conversation
-from ...store import Table
+from ...kernel.permissions import is_outsider, judge
+from ...store import Blobs, Table
+from . import account
 from . import code as packages
 from .errors import InvalidParameterValueException, ResourceNotFoundException
-from .layer_access import layer_policies, permit_layer
-from .records import stamp
+from .limits import LAYERS
+from .records import Mounted, offset_of, stamp
 from .service import lambda_
 
 Config = dict[str, Any]
+_MOST = 1 << 40  # no version has a number as large as this
+_GONE = "The resource you requested does not exist."
 
 
 class Layer(msgspec.Struct):
-    """One version of a layer."""
+    """One version of a layer; ``statements`` are its policy's, by their ids."""
 
     name: str
     version: int
@@ -27,10 +36,13 @@ class Layer(msgspec.Struct):
     code_size: int
     created_ms: int
     description: str = ""
-    runtimes: list[str] = []
-    architectures: list[str] = []
+    runtimes: list[str] | None = None
+    architectures: list[str] | None = None
     license: str = ""
     blob: str = ""
+    unzipped: int = 0
+    statements: dict[str, Config] = {}
+    policy_revision: str = ""
 
 
 class _Latest(msgspec.Struct):
@@ -47,15 +59,19 @@ async def publish_layer_version(
         compatible_runtimes: list[str] | None = None, license_info: str = "",
         compatible_architectures: list[str] | None = None) -> Config:
     """Publish a new version of a layer."""
-    name = layer_name.rpartition(":")[2]
+    name = name_of(call, layer_name)
     package = await packages.fetch(call, content)
 
     def publish(inner: Call) -> Config:
         last = _latest.get(inner, name)
         number = last.version + 1 if last else 1
         _latest.put(inner, name, record=_Latest(number))
+        account.count(inner, code_size=package.size)
         record = Layer(name, number, package.folder, package.sha256, package.size, inner.now_ms, description,
-                       compatible_runtimes or [], compatible_architectures or [], license_info, package.blob)
+                       compatible_runtimes, compatible_architectures, license_info, package.blob,
+                       package.unzipped)
+        if package.blob:
+            inner.use(Blobs).refer(inner, package.blob, arn_of(inner, record))
         layers.put(inner, name, number, record=record)
         return _shown(inner, record, with_content=True)
 
@@ -65,107 +81,175 @@ async def publish_layer_version(
 @lambda_.operation
 def get_layer_version(call: Call, layer_name: str, version_number: int) -> Config:
     """A version of a layer."""
-    owner = _owner(call, layer_name)
-    record = _find(owner, layer_name.rpartition(":")[2], version_number)
-    permit_layer(call, owner, record.name, record.version)
-    return _shown(owner, record, with_content=True)
+    return _shown(*_permitted(call, layer_name, version_number), with_content=True)
 
 
 @lambda_.operation
 def get_layer_version_by_arn(call: Call, arn: str) -> Config:
     """A version of a layer, by its ARN."""
-    owner, record = _by_arn(call, arn)
-    permit_layer(call, owner, record.name, record.version)
-    return _shown(owner, record, with_content=True)
+    name, _, number = arn.rpartition(":")
+    if not number.isdecimal():  # AWS's own layers have no numbers, and are not here
+        raise ResourceNotFoundException(_GONE)
+    return _shown(*_permitted(call, name, int(number)), with_content=True)
 
 
 @lambda_.operation
 def delete_layer_version(call: Call, layer_name: str, version_number: int) -> None:
-    """Delete a version; functions that use it already keep it in their workers only."""
-    owner, name = _own(call, layer_name), layer_name.rpartition(":")[2]
-    layers.delete(owner, name, version_number)
-    layer_policies.delete(owner, name, version_number)
+    """Delete a version, for whoever has it not yet; no error if there is none."""
+    name = name_of(call, layer_name)
+    record = layers.get(call, name, _number(version_number))
+    if record is None:
+        return
+    if record.blob:
+        call.use(Blobs).release(call, record.blob, arn_of(call, record))
+    account.count(call, code_size=-record.code_size)
+    layers.delete(call, name, version_number)
 
 
 @lambda_.operation
 def list_layer_versions(call: Call, layer_name: str, compatible_runtime: str | None = None,
-                        compatible_architecture: str | None = None) -> Config:
+                        compatible_architecture: str | None = None, marker: str | None = None,
+                        max_items: int = 50) -> Config:
     """The versions of a layer, the newest first."""
-    found = [record for _, record in layers.items(call, layer_name.rpartition(":")[2], reverse=True)
-             if _fits(record, compatible_runtime, compatible_architecture)]
+    name = name_of(call, layer_name)
+    after = (name, offset_of(marker)) if marker else None
+    found: list[Layer] = []
+    for _, record in layers.items(call, name, after=after, reverse=True):
+        if not _fits(record, compatible_runtime, compatible_architecture):
+            continue
+        if len(found) == max_items:
+            return {"LayerVersions": [_shown(call, one) for one in found],
+                    "NextMarker": str(found[-1].version)}
+        found.append(record)
     return {"LayerVersions": [_shown(call, record) for record in found]}
 
 
 @lambda_.operation
 def list_layers(call: Call, compatible_runtime: str | None = None,
-                compatible_architecture: str | None = None) -> Config:
-    """The layers, each with its newest version."""
+                compatible_architecture: str | None = None, marker: str | None = None,
+                max_items: int = 50) -> Config:
+    """The layers by name, each with its newest version that fits."""
     newest: dict[str, Layer] = {}
-    for _, record in layers.items(call):
-        if _fits(record, compatible_runtime, compatible_architecture):
-            newest[record.name] = record
-    return {"Layers": [{"LayerName": record.name, "LayerArn": call.arn(f"layer:{record.name}"),
-                        "LatestMatchingVersion": _shown(call, record)} for record in newest.values()]}
+    more = False
+    for key, _ in _latest.items(call, after=(marker,) if marker else None):
+        record = next((record for _, record in layers.items(call, key[0], reverse=True)
+                       if _fits(record, compatible_runtime, compatible_architecture)), None)
+        if record is None:
+            continue
+        more = len(newest) == max_items
+        if more:
+            break
+        newest[record.name] = record
+    answer: Config = {"Layers": [
+        {"LayerName": record.name, "LayerArn": call.arn(f"layer:{record.name}"),
+         "LatestMatchingVersion": _shown(call, record)} for record in newest.values()]}
+    if more:
+        answer["NextMarker"] = list(newest)[-1]
+    return answer
 
 
-def folder_of(call: Call, arn: str) -> Path:
-    """Where the layer with that ARN lies."""
-    return Path(_by_arn(call, arn)[1].folder)
+def mounted(call: Call, arns: list[str]) -> list[Mounted]:
+    """The layers that a function asks for, if it may have them together."""
+    if len(arns) > LAYERS:
+        raise InvalidParameterValueException(f"Cannot reference more than {LAYERS} layers.")
+    found: dict[str, Mounted] = {}
+    for arn in arns:
+        parsed = Arn.parse(arn)
+        if parsed.region != call.region:
+            raise InvalidParameterValueException("Layers are not in the same region as the function. "
+                                                 f"Layers are expected to be in region {call.region}.")
+        there = call.elsewhere(account=parsed.account)
+        name, number = parsed.resource.split(":")[1:3]
+        record = layers.get(there, name, min(int(number), _MOST))
+        if record is None:
+            raise InvalidParameterValueException(f"Layer version {arn} does not exist.")
+        _permit(there, record)
+        if name in found:
+            raise InvalidParameterValueException(
+                "Two different versions of the same layer are not allowed to be referenced in the same "
+                f"function. {found[name].arn} and {arn} are versions of the same layer.")
+        found[name] = Mounted(arn, record.folder, record.code_size, record.unzipped)
+    return list(found.values())
 
 
-def check_use(call: Call, arn: str) -> None:
-    """Whether the caller may let a function use the layer; it keeps it even if that is taken back."""
-    owner, record = _by_arn(call, arn)
-    permit_layer(call, owner, record.name, record.version)
+def name_of(call: Call | Conversation, text: str) -> str:
+    """A layer's name, which may be given as its ARN."""
+    if not text.startswith("arn:"):
+        return text
+    parsed = Arn.parse(text)
+    if (parsed.account, parsed.region) != (call.account, call.region):
+        raise AccessDeniedException(f"{text} is not a layer of account {call.account} in {call.region}.")
+    return parsed.resource.rpartition(":")[2]
 
 
-def named(call: Call, name: str, number: int) -> tuple[Call, Layer]:
-    """A layer of the caller's own by its name or ARN, and the call in its region."""
-    owner = _own(call, name)
-    return owner, _find(owner, name.rpartition(":")[2], number)
+def policy_of(record: Layer) -> str:
+    """The policy of a version, as JSON."""
+    document = {"Version": "2012-10-17", "Id": "default", "Statement": [*record.statements.values()]}
+    return json.dumps(document, separators=(",", ":"))
 
 
-def _own(call: Call, name: str) -> Call:
-    """The call in the region of a layer that must be the caller's own."""
-    owner = _owner(call, name)
-    if owner.account != call.account:
-        raise AccessDeniedException(f"The layer {name} belongs to another account.")
-    return owner
+def arn_of(call: Call, record: Layer) -> str:
+    """The ARN of a version."""
+    return call.arn(f"layer:{record.name}:{record.version}")
 
 
-def _owner(call: Call, name: str) -> Call:
-    """The call as seen from where a layer is; a bare name is of here."""
-    parts = name.split(":")
-    return call.elsewhere(region=parts[3], account=parts[4]) if len(parts) > 5 else call
-
-
-def _by_arn(call: Call, arn: str) -> tuple[Call, Layer]:
-    name, _, number = arn.rpartition(":")
-    if not number.isdigit():
-        raise InvalidParameterValueException(f"Invalid Layer arn: {arn}")
-    owner = _owner(call, name)
-    return owner, _find(owner, name.rpartition(":")[2], int(number))
-
-
-def _find(call: Call, name: str, number: int) -> Layer:
-    record = layers.get(call, name, number)
+def existing(call: Call, layer_name: str, number: int) -> Layer:
+    """A version of a layer, or the error that there is none."""
+    name = name_of(call, layer_name)
+    record = layers.get(call, name, _number(number))
     if record is None:
         raise ResourceNotFoundException(
-            f"Layer version {call.arn(f'layer:{name}:{number}')} does not exist.", Type="User"
-        )
+            f"Layer version {call.arn(f'layer:{name}:{number}')} does not exist.")
     return record
 
 
+def _wanted(call: Call, name: str, number: int) -> Layer:
+    record = layers.get(call, name, _number(number))
+    if record is None:
+        raise ResourceNotFoundException(_GONE)
+    return record
+
+
+def _number(number: int) -> int:
+    if number < 1:
+        raise InvalidParameterValueException("Layer Version Cannot be less than 1")
+    return min(number, _MOST)
+
+
+def _permitted(call: Call, text: str, number: int) -> tuple[Call, Layer]:
+    """A version, maybe of another account, and the call as seen from there, if the caller may have it."""
+    there, name = call, text
+    if text.startswith("arn:"):
+        parsed = Arn.parse(text)
+        there = call.elsewhere(account=parsed.account, region=parsed.region)
+        name = parsed.resource.rpartition(":")[2]
+    record = _wanted(there, name, number)
+    _permit(there, record)
+    return there, record
+
+
+def _permit(call: Call, record: Layer) -> None:
+    """Let other accounts have a version, if its policy does; ``call`` is of the layer's account."""
+    if is_outsider(call):
+        policy = policy_of(record) if record.statements else ""
+        verdict = judge(call, "lambda:GetLayerVersion", arn_of(call, record), policy)
+        if not verdict.allowed:
+            raise AccessDeniedException(verdict.sentence)
+
+
 def _fits(record: Layer, runtime: str | None, architecture: str | None) -> bool:
-    return ((not runtime or not record.runtimes or runtime in record.runtimes)
-            and (not architecture or not record.architectures or architecture in record.architectures))
+    return ((not runtime or runtime in (record.runtimes or ()))
+            and (not architecture or architecture in (record.architectures or ())))
 
 
 def _shown(call: Call, record: Layer, *, with_content: bool = False) -> Config:
     arn = call.arn(f"layer:{record.name}")
     found: Config = {"LayerVersionArn": f"{arn}:{record.version}", "Version": record.version,
-                     "Description": record.description, "CreatedDate": stamp(record.created_ms),
-                     "CompatibleRuntimes": record.runtimes, "CompatibleArchitectures": record.architectures}
+                     "Description": record.description, "CreatedDate": stamp(record.created_ms)}
+    if record.runtimes is not None:
+        found["CompatibleRuntimes"] = record.runtimes
+    if record.architectures is not None:
+        found["CompatibleArchitectures"] = record.architectures
     if record.license:
         found["LicenseInfo"] = record.license
     if with_content:

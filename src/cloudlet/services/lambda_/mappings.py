@@ -59,7 +59,6 @@ def create_event_source_mapping(
                 f'An event source mapping with event source arn ("{event_source_arn}") '
                 f'and function ("{function_name}") '
                 f"already exists. Please update or delete the existing mapping with UUID {other.uuid}",
-                Type="User",
             )
     record = Mapping(
         call.ids.uuid(),
@@ -184,7 +183,7 @@ def shown(call: Call, record: Mapping, state: str = "") -> Config:
 def _find(call: Call, uuid: str) -> Mapping:
     record = mappings.get(call, uuid)
     if record is None:
-        raise ResourceNotFoundException("The resource you requested does not exist.", Type="User")
+        raise ResourceNotFoundException("The resource you requested does not exist.")
     return record
 
 

@@ -50,7 +50,7 @@ def add_permission(call: Call, function_name: str, statement_id: str, action: st
     check_target(call, name)
     if function_url_auth_type and action != "lambda:InvokeFunctionUrl":
         raise InvalidParameterValueException(
-            "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action", Type="User")
+            "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
     policy = find(call, name) or Policy("")
     _expect(call, name, policy, revision_id)
     via_url = None if invoked_via_function_url is None else str(invoked_via_function_url).lower()
@@ -73,11 +73,11 @@ def remove_permission(call: Call, function_name: str, statement_id: str, qualifi
     """Take a permission back."""
     name = name_of(call, function_name, qualifier)
     if functions.get(call, name.name) is None:
-        raise ResourceNotFoundException(f"No policy found for: {arn_of(call, name.name)}", Type="User")
+        raise ResourceNotFoundException(f"No policy found for: {arn_of(call, name.name)}")
     check_target(call, name)
     policy = find(call, name)
     if policy is None:
-        raise ResourceNotFoundException(_NO_POLICY, Type="User")
+        raise ResourceNotFoundException(_NO_POLICY)
     _expect(call, name, policy, revision_id)
     drop(policy.statements, statement_id)
     if policy.statements:
@@ -91,7 +91,7 @@ def get_policy(call: Call, function_name: str, qualifier: str | None = None) -> 
     """The policy of a function."""
     policy = find(call, name_of(call, function_name, qualifier))
     if policy is None:
-        raise ResourceNotFoundException("The resource you requested does not exist.", Type="User")
+        raise ResourceNotFoundException("The resource you requested does not exist.")
     return {"Policy": text_of(policy), "RevisionId": policy.revision}
 
 
@@ -102,7 +102,7 @@ def add(statements: dict[str, Config], statement: Config,
     if id in statements:
         raise ResourceConflictException(
             f"The statement id ({id}) provided already exists. Please provide a new statement id, or remove "
-            "the existing statement.", Type="User")
+            "the existing statement.")
     for operator, key, value in conditions:
         if value is not None:
             statement.setdefault("Condition", {}).setdefault(operator, {})[key] = value
@@ -113,7 +113,7 @@ def add(statements: dict[str, Config], statement: Config,
 def drop(statements: dict[str, Config], id: str) -> None:
     """Take a statement away from the others."""
     if id not in statements:
-        raise ResourceNotFoundException(f"Statement {id} is not found in resource policy.", Type="User")
+        raise ResourceNotFoundException(f"Statement {id} is not found in resource policy.")
     del statements[id]
 
 
@@ -132,7 +132,7 @@ def save(call: Call, name: Name, policy: Policy) -> None:
     """Keep a policy, with a new revision."""
     if len(text_of(policy)) > POLICY:
         raise PolicyLengthExceededException(
-            f"The final policy size is bigger than the limit ({POLICY}).", Type="User")
+            f"The final policy size is bigger than the limit ({POLICY}).")
     policy.revision = call.ids.uuid()
     policies.put(call, name.name, name.qualifier or LATEST, record=policy)
 
@@ -148,17 +148,17 @@ def check_target(call: Call, name: Name) -> None:
     """Whether there is something that can have a policy."""
     if name.qualifier == LATEST:
         raise InvalidParameterValueException(
-            "We currently do not support adding policies for $LATEST.", Type="User")
+            "We currently do not support adding policies for $LATEST.")
     if re.fullmatch(r"(?!\d+$)[\w-]+", name.qualifier) and functions.get(call, name.name) and not aliases.get(
             call, name.name, name.qualifier):
         raise ResourceNotFoundException(
-            f"Cannot find alias arn: {arn_of(call, name.name, name.qualifier)}", Type="User")
+            f"Cannot find alias arn: {arn_of(call, name.name, name.qualifier)}")
     version(call, name.name, name.qualifier)
 
 
 def stale(operation: str) -> PreconditionFailedException:
     """The policy has changed since it was read."""
-    return PreconditionFailedException(_STALE.format(operation), Type="User")
+    return PreconditionFailedException(_STALE.format(operation))
 
 
 def _principal(text: str) -> Any:
@@ -167,7 +167,7 @@ def _principal(text: str) -> Any:
     kind = "AWS" if _ACCOUNT.fullmatch(text) or text.startswith("arn:") else "Service"
     if not is_principal(kind, text):
         raise InvalidParameterValueException(
-            "The provided principal was invalid. Please check the principal and try again.", Type="User")
+            "The provided principal was invalid. Please check the principal and try again.")
     return {kind: f"arn:aws:iam::{text}:root" if _ACCOUNT.fullmatch(text) else text}
 
 

@@ -17,6 +17,7 @@ from ...kernel import Call, Conversation
 from ...telemetry import Trace
 from .errors import TooManyRequestsException
 from .records import Name
+from .recursion import furthest
 from .runner import run
 from .service import lambda_
 from .sources import source_of
@@ -122,8 +123,9 @@ async def _handle(call: Conversation, reader: Source, source: str, name: Name, r
 
 
 def _trace_of(records: list[Record]) -> Trace | None:
-    """The trace that the first record brought along: the batch goes on with it."""
-    return Trace.parse(str(records[0].event.get("attributes", {}).get("AWSTraceHeader", "")))
+    """Of the traces that the records brought along, the one the batch goes on with."""
+    headers = (str(record.event.get("attributes", {}).get("AWSTraceHeader", "")) for record in records)
+    return furthest([trace for header in headers if (trace := Trace.parse(header))])
 
 
 def _failed(outcome: Outcome, records: list[Record], partial: bool) -> list[Record]:

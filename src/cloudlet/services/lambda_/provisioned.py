@@ -18,7 +18,6 @@ from .errors import (
     InvalidParameterValueException,
     ProvisionedConcurrencyConfigNotFoundException,
 )
-from .layers import folder_of
 from .limits import UNRESERVED
 from .records import LATEST, Alias, aliases, arn_of, function, name_of, offset_of, stamp, version
 from .runner import Chosen, credentials_of, key_of, spec_of
@@ -38,23 +37,23 @@ def put_provisioned_concurrency_config(call: Call, function_name: str, qualifier
     if name.qualifier == LATEST:
         raise InvalidParameterValueException(
             "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
-            Type="User")
+            )
     if record.snap_start != "None":
         raise InvalidParameterValueException(
-            "Provisioned Concurrency is not supported for SnapStart enabled functions.", Type="User")
+            "Provisioned Concurrency is not supported for SnapStart enabled functions.")
     _check_overlap(call, name.name, name.qualifier)
     total = provisioned_for(call, name.name, but=name.qualifier) + provisioned_concurrent_executions
     if whole.reserved is not None and total > whole.reserved:
         raise InvalidParameterValueException(
             "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution "
-            "for function", Type="User")
+            "for function")
     kept = Provisioned(name.name, name.qualifier, provisioned_concurrent_executions, call.now_ms)
     provisioned.put(call, name.name, name.qualifier, record=kept)
     recount(call)
     if unreserved(call) < UNRESERVED:
         raise InvalidParameterValueException(
             "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            f"below its minimum value of [{UNRESERVED}].", Type="User")
+            f"below its minimum value of [{UNRESERVED}].")
     start(call, name.name, name.qualifier)
     return _shown(call, kept)
 
@@ -66,7 +65,7 @@ def get_provisioned_concurrency_config(call: Call, function_name: str, qualifier
     version(call, name.name, name.qualifier)
     kept = provisioned.get(call, name.name, name.qualifier)
     if kept is None:
-        raise ProvisionedConcurrencyConfigNotFoundException(_MISSING, Type="User")
+        raise ProvisionedConcurrencyConfigNotFoundException(_MISSING)
     return _shown(call, kept)
 
 
@@ -76,7 +75,7 @@ def delete_provisioned_concurrency_config(call: Call, function_name: str, qualif
     name = name_of(call, function_name, qualifier)
     version(call, name.name, name.qualifier)
     if provisioned.get(call, name.name, name.qualifier) is None:
-        raise ProvisionedConcurrencyConfigNotFoundException(_MISSING, Type="User")
+        raise ProvisionedConcurrencyConfigNotFoundException(_MISSING)
     drop(call, name.name, name.qualifier)
     recount(call)
 
@@ -142,9 +141,7 @@ def _shares(call: Call, name: str, qualifier: str) -> list[tuple[Chosen, int]]:
         return []
     found = []
     for number, count in _split(call, kept).items():
-        record = version(call, name, number)
-        layers = tuple(folder_of(call, layer) for layer in record.layers)
-        found.append((Chosen(function(call, name), record, layers, unreserved(call)), count))
+        found.append((Chosen(function(call, name), version(call, name, number), unreserved(call)), count))
     return found
 
 
@@ -175,7 +172,7 @@ def _check_overlap(call: Call, name: str, qualifier: str) -> None:
         if mine & ({theirs.version, *theirs.weights} if theirs else {other.qualifier}):
             raise InvalidParameterValueException(
                 "Provisioned Concurrency Configs are already defined for the following alias or version: "
-                f"{other.qualifier}", Type="User")
+                f"{other.qualifier}")
 
 
 def _shown(call: Call, kept: Provisioned) -> Config:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ...errors import AccessDeniedException
 from ...kernel import Call, Conversation
 from ...store import Table
 from .errors import InvalidParameterValueException, ResourceNotFoundException
@@ -26,6 +27,16 @@ class Function(msgspec.Struct):
     next_version: int = 1
     tags: dict[str, str] = {}
     reserved: int | None = None  # concurrency
+    recursive: bool = False  # it may call itself without end
+
+
+class Mounted(msgspec.Struct, frozen=True):
+    """A layer as a function has it, also after the layer has been deleted."""
+
+    arn: str
+    folder: str
+    size: int
+    unzipped: int = 0
 
 
 class Version(msgspec.Struct):
@@ -46,7 +57,7 @@ class Version(msgspec.Struct):
     memory_mb: int = 128
     tmp_mb: int = 512
     environment: dict[str, str] = {}
-    layers: list[str] = []
+    layers: list[Mounted] = []
     architectures: list[str] = []
     dead_letter: str = ""
     logging: dict[str, str] = {}
@@ -57,6 +68,10 @@ class Version(msgspec.Struct):
     state: str = "Active"
     state_reason: tuple[str, str] = ("", "")  # code and text, when it is not active
     durable: dict[str, int] = {}  # its DurableConfig; empty if it is not durable
+    build: str = ""  # changes with whatever workers are made from; the revision, with more than that
+    unzipped: int = 0  # bytes of the code
+    tracing: str = "PassThrough"
+    published_as: str = ""  # of a numbered version: what $LATEST described itself as
 
 
 class Alias(msgspec.Struct):
@@ -83,8 +98,12 @@ class Name(NamedTuple):
     region: str
 
 
-def name_of(call: Call | Conversation, text: str, qualifier: str | None = None) -> Name:
-    """Read a name, a partial or a whole ARN; a qualifier in the name must agree with the one beside it."""
+def name_of(call: Call | Conversation, text: str, qualifier: str | None = None, *,
+            foreign: bool = False) -> Name:
+    """Read a name, a partial or a whole ARN; a qualifier in the name must agree with the one beside it.
+
+    ``foreign``: the function may be another account's.
+    """
     match = _NAME.fullmatch(text)
     if not match:
         raise InvalidParameterValueException(f"Invalid function name or ARN: {text}")
@@ -92,12 +111,24 @@ def name_of(call: Call | Conversation, text: str, qualifier: str | None = None) 
     if own and qualifier and own != qualifier:
         raise InvalidParameterValueException(
             "The derived qualifier from the function name does not match the specified qualifier.")
-    return Name(
-        match["name"],
-        qualifier or own or "",
-        match["account"] or call.account,
-        match["region"] or call.region,
-    )
+    region, account = match["region"] or call.region, match["account"] or call.account
+    if region != call.region:
+        raise ResourceNotFoundException(
+            f"Functions from '{region}' are not reachable in this region ('{call.region}')")
+    if account != call.account and not foreign:
+        raise AccessDeniedException(
+            f"{call.principal.arn} is of account {call.account}: it can't do this with {text}.")
+    return Name(match["name"], qualifier or own or "", account, region)
+
+
+def whole_name_of(call: Call | Conversation, text: str) -> str:
+    """The name of a function as a whole; a qualifier is refused."""
+    name = name_of(call, text)
+    if name.qualifier:
+        raise InvalidParameterValueException(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+            "operation. Please specify either a function name or an unqualified function ARN.")
+    return name.name
 
 
 def offset_of(marker: str | None) -> int:
@@ -116,7 +147,7 @@ def function(call: Call, name: str) -> Function:
     """The function, or the error AWS gives."""
     found = functions.get(call, name)
     if found is None:
-        raise ResourceNotFoundException(f"Function not found: {arn_of(call, name)}", Type="User")
+        raise ResourceNotFoundException(f"Function not found: {arn_of(call, name)}")
     return found
 
 
@@ -125,19 +156,28 @@ def version(call: Call, name: str, qualifier: str = "") -> Version:
     alias = aliases.get(call, name, qualifier) if qualifier and qualifier != LATEST else None
     found = versions.get(call, name, alias.version if alias else qualifier or LATEST)
     if found is None:
-        raise ResourceNotFoundException(f"Function not found: {arn_of(call, name, qualifier)}", Type="User")
+        raise ResourceNotFoundException(f"Function not found: {arn_of(call, name, qualifier)}")
     return found
 
 
-def configuration(call: Call | Conversation, record: Version, *, qualified: bool = False) -> dict[str, Any]:
-    """A version as ``GetFunctionConfiguration`` shows it."""
-    numbered = record.version != LATEST
-    arn = arn_of(call, record.name, record.version if numbered or qualified else "")
-    group = record.logging.get("LogGroup") or f"/aws/lambda/{record.name}"
-    optimised = numbered and record.snap_start != "None"
+def configuration(call: Call | Conversation, record: Version, *, qualifier: str = "") -> dict[str, Any]:
+    """A version as ``GetFunctionConfiguration`` shows it; ``qualifier`` is what it was asked for by.
+
+    It is active, because its code was unpacked before it was stored, unless a snapshot of it is being taken.
+    """
+    state: dict[str, Any] = {"State": record.state, "LastUpdateStatus": "Successful"}
+    if record.state != "Active":
+        state["StateReasonCode"], state["StateReason"] = record.state_reason
+    return listed(call, record, qualifier=qualifier) | state
+
+
+def listed(call: Call | Conversation, record: Version, *, qualifier: str = "") -> dict[str, Any]:
+    """A version as lists show it: without its state."""
+    latest = record.version == LATEST
+    optimised = not latest and record.snap_start != "None"
     found: dict[str, Any] = {
         "FunctionName": record.name,
-        "FunctionArn": arn,
+        "FunctionArn": arn_of(call, record.name, qualifier or ("" if latest else record.version)),
         "Runtime": record.runtime,
         "Role": record.role,
         "Handler": record.handler,
@@ -148,26 +188,30 @@ def configuration(call: Call | Conversation, record: Version, *, qualified: bool
         "LastModified": stamp(record.modified_ms),
         "CodeSha256": record.code_sha256,
         "Version": record.version,
-        "TracingConfig": {"Mode": "PassThrough"},
+        "TracingConfig": {"Mode": record.tracing},
         "RevisionId": record.revision,
-        "State": record.state,
-        "LastUpdateStatus": "Successful",
         "PackageType": "Zip",
         "Architectures": record.architectures,
         "EphemeralStorage": {"Size": record.tmp_mb},
         "SnapStart": {"ApplyOn": record.snap_start, "OptimizationStatus": "On" if optimised else "Off"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": group} | record.logging,
+        "LoggingConfig": logging_of(record),
     }
-    if record.state != "Active":
-        found["StateReasonCode"], found["StateReason"] = record.state_reason
     if record.environment:
         found["Environment"] = {"Variables": record.environment}
     if record.layers:
-        found["Layers"] = [{"Arn": arn} for arn in record.layers]
+        found["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.size} for layer in record.layers]
     if record.durable:
         found["DurableConfig"] = record.durable
     if record.dead_letter:
         found["DeadLetterConfig"] = {"TargetArn": record.dead_letter}
+    return found
+
+
+def logging_of(record: Version) -> dict[str, str]:
+    """How a version logs, with what holds where nothing was said; levels are of JSON logs only."""
+    found = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{record.name}"} | record.logging
+    if found["LogFormat"] == "JSON":
+        return {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"} | found
     return found
 
 

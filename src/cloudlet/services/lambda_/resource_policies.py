@@ -24,11 +24,11 @@ def put_resource_policy(call: Call, resource_arn: str, policy: str, revision_id:
         tree = check(policy, "resource")
         document = compiled(policy)
     except Malformed as error:
-        raise InvalidParameterValueException(str(error), Type="User") from None
+        raise InvalidParameterValueException(str(error)) from None
     own = arn_of(call, name.name, name.qualifier)
     if not all(statement.names_resource(own, {}) for statement in document.statements):
         raise InvalidParameterValueException(
-            f"Every statement of the policy must be about {own}, which it is for.", Type="User")
+            f"Every statement of the policy must be about {own}, which it is for.")
     statements = {str(each.get("Sid") or f" {n}"): each for n, each in enumerate(as_list(tree["Statement"]))}
     record = Policy("", statements, tree.get("Version", "2008-10-17"), tree.get("Id", "default"))
     save(call, name, record)
@@ -66,7 +66,7 @@ def _existing(record: Policy | None) -> Policy:
 
 
 def _absent() -> ResourceNotFoundException:
-    return ResourceNotFoundException("The resource you requested does not exist.", Type="User")
+    return ResourceNotFoundException("The resource you requested does not exist.")
 
 
 def _expect(record: Policy | None, revision: str | None) -> None:

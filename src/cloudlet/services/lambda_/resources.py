@@ -26,12 +26,14 @@ class Code(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     s3_bucket: str | None = msgspec.field(default=None, name="S3Bucket")
     s3_key: str | None = msgspec.field(default=None, name="S3Key")
     s3_object_version: str | None = msgspec.field(default=None, name="S3ObjectVersion")
+    s3_object_storage_mode: str | None = msgspec.field(default=None, name="S3ObjectStorageMode")
 
     def source(self, runtime: str, metadata: Config) -> Config:
         """As ``CreateFunction`` takes it; inline code becomes a zip file of one ``index``."""
         if self.zip_file is not None:
             return {"ZipFile": _inline(self.zip_file, runtime)}
-        found = {"S3Bucket": self.s3_bucket, "S3Key": self.s3_key, "S3ObjectVersion": self.s3_object_version}
+        found = {"S3Bucket": self.s3_bucket, "S3Key": self.s3_key, "S3ObjectVersion": self.s3_object_version,
+                 "S3ObjectStorageMode": self.s3_object_storage_mode}
         if self.s3_bucket == LOCAL_BUCKET and metadata.get("cloudlet:Dependencies"):
             found["S3ObjectVersion"] = metadata["cloudlet:Dependencies"]
         return {key: value for key, value in found.items() if value is not None}
@@ -63,7 +65,7 @@ class Storage(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 
 
 class Tracing(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """Whether AWS X-Ray samples; everything is traced here."""
+    """Whether every call is sampled, or those of callers who ask for it."""
 
     mode: str
 
@@ -89,11 +91,25 @@ class Durable(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
                 "RetentionPeriodInDays": self.retention_period_in_days}
 
 
+class SnapStart(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """Whether published versions start from a snapshot."""
+
+    apply_on: str
+
+
+class RuntimeManagement(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """When the function gets a newer build of its runtime."""
+
+    update_runtime_on: str
+    runtime_version_arn: str | None = None
+
+
 @lambda_.resource("AWS::Lambda::Function")
 class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """A function."""
 
     REPLACED_BY: ClassVar[frozenset[str]] = frozenset({"FunctionName", "PackageType"})
+    ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"Arn"})
     code: Code
     role: str
     function_name: str | None = None
@@ -110,81 +126,77 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     ephemeral_storage: Storage | None = None
     tracing_config: Tracing | None = None
     logging_config: Logging | None = None
+    snap_start: SnapStart | None = None
+    runtime_management_config: RuntimeManagement | None = None
+    recursive_loop: str | None = None
     reserved_concurrent_executions: int | None = None
     durable_config: Durable | None = None
     tags: list[Tag] | None = None
 
     async def create(self, call: Conversation, this: This) -> Physical:
-        """CreateFunction, and the concurrency it reserves."""
+        """CreateFunction, and what has operations of its own."""
         name = self.function_name or this.name(call.ids, _NAME_LENGTH)
-        tags = this.tags | {tag.key: tag.value for tag in self.tags or ()}
-        source = self.code.source(self.runtime or "", this.metadata)
         try:
             made = await call.invoke(
-                "lambda",
-                "CreateFunction",
-                FunctionName=name,
-                Code=source,
-                Tags=tags,
-                Architectures=self.architectures,
-                PackageType=self.package_type,
-                **self._settings(),
-            )
+                "lambda", "CreateFunction", FunctionName=name, Tags=self._tags(this),
+                Code=self.code.source(self.runtime or "", this.metadata), Architectures=self.architectures,
+                PackageType=self.package_type, **self._settings())
         except AwsError as error:
             if not this.resumed or error.code != "ResourceConflictException":
                 raise
             made = await call.invoke("lambda", "GetFunctionConfiguration", FunctionName=name)
-        if self.reserved_concurrent_executions is not None:
-            await call.invoke("lambda", "PutFunctionConcurrency", FunctionName=name,
-                              ReservedConcurrentExecutions=self.reserved_concurrent_executions)
+        this.physical_id = name  # what follows may fail, and then there is something to delete
+        await self._accompany(call, name, None)
         return Physical(name, {"Arn": made["FunctionArn"]})
 
     async def update(self, call: Conversation, this: This, old: "Function") -> Physical:
-        """What has changed: configuration, code, concurrency, tags."""
+        """What has changed of settings and code, and what has operations of its own."""
         name = this.physical_id
         if old.durable_config and not self.durable_config:
             raise InvalidParameterValueException(
                 "Durable execution cannot be switched off: give the function another logical id.")
-        await call.invoke(
-            "lambda", "UpdateFunctionConfiguration", FunctionName=name, **self._settings(cleared=True)
-        )
-        source = self.code.source(self.runtime or "", this.metadata)
-        made = await call.invoke(
-            "lambda", "UpdateFunctionCode", FunctionName=name, Architectures=self.architectures, **source
-        )
-        if self.reserved_concurrent_executions is not None:
-            await call.invoke("lambda", "PutFunctionConcurrency", FunctionName=name,
-                              ReservedConcurrentExecutions=self.reserved_concurrent_executions)
-        elif old.reserved_concurrent_executions is not None:
-            await call.invoke("lambda", "DeleteFunctionConcurrency", FunctionName=name)
-        now, before = ({tag.key: tag.value for tag in one.tags or ()} for one in (self, old))
-        gone = sorted(before.keys() - now.keys())
-        if gone:
-            await call.invoke("lambda", "UntagResource", Resource=made["FunctionArn"], TagKeys=gone)
-        if now:
-            await call.invoke("lambda", "TagResource", Resource=made["FunctionArn"], Tags=now)
+        if self._settings(name) != old._settings(name):
+            await call.invoke(
+                "lambda", "UpdateFunctionConfiguration", FunctionName=name, **self._settings(name))
+        local = self.code.s3_bucket == LOCAL_BUCKET  # its dependencies are said elsewhere
+        if local or (self.code, self.architectures) != (old.code, old.architectures):
+            await call.invoke("lambda", "UpdateFunctionCode", FunctionName=name,
+                              Architectures=self.architectures or ["x86_64"],
+                              **self.code.source(self.runtime or "", this.metadata))
+        await self._accompany(call, name, old)
+        made = await call.invoke("lambda", "GetFunctionConfiguration", FunctionName=name)
+        await retag(call, made["FunctionArn"], self._tags(this))
         return Physical(name, {"Arn": made["FunctionArn"]})
 
     async def delete(self, call: Conversation, this: This) -> None:
         """DeleteFunction."""
         await gone(call, "DeleteFunction", FunctionName=this.physical_id)
 
-    def _settings(self, *, cleared: bool = False) -> Config:
-        """The configuration as the operations take it; with ``cleared``, defaults for what is not said."""
-        logging = msgspec.to_builtins(self.logging_config) if self.logging_config else {} if cleared else None
-        default: Config = (
-            {
-                "Description": "",
-                "Timeout": 3,
-                "MemorySize": 128,
-                "Layers": [],
-                "Environment": {"Variables": {}},
-                "DeadLetterConfig": {"TargetArn": ""},
-                "EphemeralStorage": {"Size": 512},
-            }
-            if cleared
-            else {}
-        )
+    async def _accompany(self, call: Conversation, name: str, old: "Function | None") -> None:
+        """What is said by operations of their own: concurrency, recursion, the runtime's builds."""
+        if self.reserved_concurrent_executions is not None:
+            await call.invoke("lambda", "PutFunctionConcurrency", FunctionName=name,
+                              ReservedConcurrentExecutions=self.reserved_concurrent_executions)
+        elif old and old.reserved_concurrent_executions is not None:
+            await call.invoke("lambda", "DeleteFunctionConcurrency", FunctionName=name)
+        if self.recursive_loop or (old and old.recursive_loop):
+            await call.invoke("lambda", "PutFunctionRecursionConfig", FunctionName=name,
+                              RecursiveLoop=self.recursive_loop or "Terminate")
+        if self.runtime_management_config:
+            await call.invoke("lambda", "PutRuntimeManagementConfig", FunctionName=name,
+                              UpdateRuntimeOn=self.runtime_management_config.update_runtime_on,
+                              RuntimeVersionArn=self.runtime_management_config.runtime_version_arn)
+
+    def _tags(self, this: This) -> dict[str, str]:
+        return own_tags(this, self.tags)
+
+    def _settings(self, name: str = "") -> Config:
+        """The settings as the operations take them; for a function that is there, also what is not said."""
+        default: Config = {
+            "Description": "", "Timeout": 3, "MemorySize": 128, "Layers": [],
+            "Environment": {"Variables": {}}, "DeadLetterConfig": {"TargetArn": ""},
+            "EphemeralStorage": {"Size": 512}, "TracingConfig": {"Mode": "PassThrough"},
+            "SnapStart": {"ApplyOn": "None"}, "LoggingConfig": _logging(name, {})} if name else {}
         said: Config = {
             "Role": self.role,
             "Runtime": self.runtime,
@@ -198,92 +210,21 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             if self.dead_letter_config and self.dead_letter_config.target_arn
             else None,
             "EphemeralStorage": {"Size": self.ephemeral_storage.size} if self.ephemeral_storage else None,
-            "LoggingConfig": {key: value for key, value in logging.items() if value is not None}
-            if logging is not None
-            else None,
+            "TracingConfig": {"Mode": self.tracing_config.mode} if self.tracing_config else None,
+            "SnapStart": {"ApplyOn": self.snap_start.apply_on} if self.snap_start else None,
+            "LoggingConfig": _logging(name, said_of(self.logging_config)) if self.logging_config else None,
             "DurableConfig": self.durable_config.settings() if self.durable_config else None,
         }
         return default | {key: value for key, value in said.items() if value is not None}
 
 
-@lambda_.resource("AWS::Lambda::Version")
-class Version(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A published version; CloudFormation makes another one only when its properties change."""
-
-    REPLACED_BY: ClassVar[frozenset[str]] = frozenset({"FunctionName", "CodeSha256", "Description"})
-    function_name: str
-    code_sha256: str | None = msgspec.field(default=None, name="CodeSha256")
-    description: str | None = None
-
-    async def create(self, call: Conversation, this: This) -> Physical:
-        """PublishVersion."""
-        made = await call.invoke(
-            "lambda",
-            "PublishVersion",
-            FunctionName=self.function_name,
-            CodeSha256=self.code_sha256,
-            Description=self.description or "",
-        )
-        return Physical(made["FunctionArn"], {"Version": made["Version"], "FunctionArn": made["FunctionArn"]})
-
-    async def update(self, call: Conversation, this: This, old: "Version") -> Physical:
-        """Nothing of a version can change."""
-        return Physical(this.physical_id, this.attributes)
-
-    async def delete(self, call: Conversation, this: This) -> None:
-        """DeleteFunction, of the version alone."""
-        arn, _, number = this.physical_id.rpartition(":")
-        await gone(call, "DeleteFunction", FunctionName=arn, Qualifier=number)
-
-
-class Weight(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A version's share of the calls."""
-
-    function_version: str
-    function_weight: float
-
-
-class Routing(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """How an alias splits its calls."""
-
-    additional_version_weights: list[Weight] = []
-
-
-@lambda_.resource("AWS::Lambda::Alias")
-class Alias(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A name for a version."""
-
-    REPLACED_BY: ClassVar[frozenset[str]] = frozenset({"FunctionName", "Name"})
-    function_name: str
-    function_version: str
-    name: str
-    description: str | None = None
-    routing_config: Routing | None = None
-
-    async def create(self, call: Conversation, this: This) -> Physical:
-        """CreateAlias."""
-        made = await call.invoke("lambda", "CreateAlias", Name=self.name, **self._settings())
-        return Physical(made["AliasArn"], {"AliasArn": made["AliasArn"]})
-
-    async def update(self, call: Conversation, this: This, old: "Alias") -> Physical:
-        """UpdateAlias."""
-        made = await call.invoke("lambda", "UpdateAlias", Name=self.name, **self._settings())
-        return Physical(made["AliasArn"], {"AliasArn": made["AliasArn"]})
-
-    async def delete(self, call: Conversation, this: This) -> None:
-        """DeleteAlias."""
-        await gone(call, "DeleteAlias", FunctionName=self.function_name, Name=self.name)
-
-    def _settings(self) -> Config:
-        weights = self.routing_config.additional_version_weights if self.routing_config else []
-        return {
-            "FunctionName": self.function_name,
-            "FunctionVersion": self.function_version,
-            "Description": self.description or "",
-            "RoutingConfig": {
-                "AdditionalVersionWeights": {one.function_version: one.function_weight for one in weights}
-            },
-        }
+def _logging(name: str, said: Config) -> Config:
+    """How a function logs; of one that is there, all of it, since an update changes what it says only."""
+    if not name:
+        return said
+    found = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"} | said
+    levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
+    return levels | found if found["LogFormat"] == "JSON" else found
 
 
 @lambda_.resource("AWS::Lambda::Permission")
@@ -303,6 +244,7 @@ class Permission(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             "PrincipalOrgID",
         }
     )
+    ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"Id"})
     action: str
     function_name: str
     principal: str
@@ -363,3 +305,22 @@ async def gone(call: Conversation, operation: str, **params: Any) -> None:
             raise
 
 
+async def retag(call: Conversation, arn: str, tags: dict[str, str]) -> None:
+    """Give a function or a mapping these tags, and take all others away."""
+    had = (await call.invoke("lambda", "ListTags", Resource=arn)).get("Tags") or {}
+    lost = [key for key in had if key not in tags]
+    if lost:
+        await call.invoke("lambda", "UntagResource", Resource=arn, TagKeys=lost)
+    if tags and had != tags:
+        await call.invoke("lambda", "TagResource", Resource=arn, Tags=tags)
+
+
+def own_tags(this: This, tags: list[Tag] | None) -> dict[str, str]:
+    """The tags of a resource and of its stack."""
+    stacks = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
+    return stacks | {tag.key: tag.value for tag in tags or ()}
+
+
+def said_of(struct: msgspec.Struct) -> Config:
+    """What a property says, without what it leaves open."""
+    return {key: value for key, value in msgspec.to_builtins(struct).items() if value is not None}

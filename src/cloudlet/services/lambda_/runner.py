@@ -1,10 +1,11 @@
 """From a request to a worker: which version, with which limits and credentials, and what is logged."""
 
 import base64
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from ...errors import AwsError
 from ...functions import Invocation, Outcome, Pool, Spec
@@ -13,6 +14,8 @@ from ...functions.spec import Credentials
 from ...functions.streaming import ResponseStream
 from ...identity import service_principal
 from ...kernel import Call, Conversation
+from ...telemetry import Trace
+from . import recursion, reports
 from .concurrency import unreserved
 from .durable import starting
 from .errors import (
@@ -21,8 +24,7 @@ from .errors import (
     SnapStartException,
     TooManyRequestsException,
 )
-from .layers import folder_of
-from .records import LATEST, Function, Name, Version, aliases, arn_of, function, version
+from .records import LATEST, Function, Name, Version, aliases, arn_of, function, logging_of, version
 
 _REUSED_MS = 3_600_000  # workers that start within an hour share credentials; each lives six, these twelve
 _MODES = {"Reserved": "ReservedFunctionConcurrentInvocationLimitExceeded",
@@ -34,7 +36,6 @@ class Chosen(NamedTuple):
 
     whole: Function
     version: Version
-    layers: tuple[Path, ...]
     unreserved: int  # concurrency that the functions without a reservation share
 
 
@@ -49,31 +50,31 @@ def choose(call: Call, name: Name, chance: float) -> Chosen:
     record = version(call, name.name, qualifier)
     if record.state != "Active":
         raise _not_yet(record)
-    return Chosen(whole, record, tuple(folder_of(call, layer) for layer in record.layers), unreserved(call))
+    return Chosen(whole, record, unreserved(call))
 
 
 def _not_yet(record: Version) -> AwsError:
-    reason = record.state_reason[1]
     if record.state == "Pending":
         return ResourceConflictException("The operation cannot be performed at this time. The function is "
-                                         "currently in the following state: Pending", Type="User")
-    return SnapStartException(f"The version {record.version} could not be initialised: {reason}", Type="User")
+                                         "currently in the following state: Pending")
+    return SnapStartException(
+        f"The version {record.version} could not be initialised: {record.state_reason[1]}")
 
 
 def key_of(call: Call | Conversation, record: Version) -> str:
     """What the pool knows a version's workers by."""
     number = record.version if record.version != LATEST else ""
-    return f"{arn_of(call, record.name, number)} {record.revision}"
+    return f"{arn_of(call, record.name, number)} {record.build}"
 
 
 def spec_of(call: Conversation, chosen: Chosen) -> Spec:
     """A version as the pool takes it."""
     record = chosen.version
     arn = arn_of(call, record.name, record.version if record.version != LATEST else "")
-    environment = dict(record.environment)
-    if record.logging.get("LogFormat") == "JSON":
-        environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON",
-                        "AWS_LAMBDA_LOG_LEVEL": record.logging.get("ApplicationLogLevel", "INFO")}
+    logging = logging_of(record)
+    environment = record.environment | {"AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"]}
+    if logging["LogFormat"] == "JSON":
+        environment |= {"AWS_LAMBDA_LOG_LEVEL": logging["ApplicationLogLevel"]}
     trial = call.use(Pool).trials.get(record.name)
     return Spec(
         key=key_of(call, record) + (f" {trial}" if trial else ""),
@@ -85,7 +86,7 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         runtime=record.runtime,
         handler=record.handler,
         code=Path(record.code),
-        layers=chosen.layers,
+        layers=tuple(Path(layer.folder) for layer in record.layers),
         dependencies=Path(record.dependencies) if record.dependencies else None,
         memory_mb=trial.memory_mb if trial and trial.memory_mb else record.memory_mb,
         timeout_ms=record.timeout_s * 1000,
@@ -95,7 +96,7 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         region=call.region,
         watched=record.watched,
         snapshot=record.version != LATEST and record.snap_start == "PublishedVersions" and not trial,
-        log_group=record.logging.get("LogGroup") or f"/aws/lambda/{record.name}",
+        log_group=logging["LogGroup"],
     )
 
 
@@ -130,16 +131,25 @@ async def run_version(call: Conversation, name: Name, chosen: Chosen, payload: b
                       client_context: str = "", request_id: str = "",
                       stream: ResponseStream | None = None) -> Outcome:
     """Run a version on one event, within its function's concurrency, and write its log."""
-    spec, pool = spec_of(call, chosen), call.use(Pool)
+    spec, pool, trace = spec_of(call, chosen), call.use(Pool), traced(call, chosen)
     credentials = credentials_of(call, chosen.version)
     with Admission(call, pool, chosen, spec.key):
         invocation = Invocation(request_id or call.id, payload, arn_of(call, name.name, name.qualifier),
-                                call.trace.header(), client_context, stream=stream)
+                                trace.header(), client_context, stream=stream)
         if stream:
             stream.version = chosen.version.version
         outcome = await pool.run(spec, invocation, credentials)
-    _write(call, spec, invocation, outcome)
+    outcome.log = reports.lines(spec, invocation, outcome, logging_of(chosen.version), trace, call.now_ms)
+    call.use(Journal).add(Stream(call.account, call.region, spec.log_group, outcome.stream), outcome.log)
     return outcome
+
+
+def traced(call: Conversation, chosen: Chosen) -> Trace:
+    """The trace as the function gets it: sampled if it asks for that, or if who called it does."""
+    whole, trace = chosen.whole, call.trace
+    sampled = trace.sampled and (trace.given or chosen.version.tracing == "Active")
+    return recursion.through(msgspec.structs.replace(trace, sampled=sampled), arn_of(call, whole.name),
+                             allowed=whole.recursive)
 
 
 class Admission:
@@ -163,7 +173,7 @@ class Admission:
     def __enter__(self) -> None:
         for key, limit, which in self._limits:
             if self._turns.running[key] >= limit:
-                raise TooManyRequestsException(Reason=_MODES[which], Type="User")
+                raise TooManyRequestsException(Reason=_MODES[which])
         for key, _, _ in self._limits:
             self._turns.enter(key)
 
@@ -218,44 +228,9 @@ async def _exists(call: Conversation, role: str) -> bool:
     return True
 
 
-def _write(call: Conversation, spec: Spec, invocation: Invocation, outcome: Outcome) -> None:
-    """START, what the function wrote, END and REPORT, as AWS writes them."""
-    now = call.now_ms
-    begun = min([now - int(outcome.duration_ms), *(at_ms for at_ms, _ in outcome.log[:1])])
-    id = invocation.request_id
-    if spec.environment and dict(spec.environment).get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
-        lines = [*outcome.log, (now, _json_report(spec, id, outcome))]
-    else:
-        report = (f"REPORT RequestId: {id}\tDuration: {outcome.duration_ms:.2f} ms\t"
-                  f"Billed Duration: {-(-(outcome.duration_ms + outcome.init_ms) // 1):.0f} ms\t"
-                  f"Memory Size: {spec.memory_mb} MB\tMax Memory Used: {outcome.memory_mb} MB\t")
-        if outcome.init_ms:
-            report += f"Init Duration: {outcome.init_ms:.2f} ms\t"
-        if outcome.restore_ms:
-            report += (f"Restore Duration: {outcome.restore_ms:.2f} ms\t"
-                       f"Billed Restore Duration: {-(-outcome.restore_ms // 1):.0f} ms\t")
-        report += f"\nXRAY TraceId: {call.trace.root}\tSegmentId: {call.trace.parent}\tSampled: true\t"
-        if outcome.error and outcome.error != "Unhandled":
-            status = "timeout" if outcome.error == "Sandbox.Timedout" else "error"
-            report += f"Status: {status}" + (f"\tError Type: {outcome.error}" if status == "error" else "")
-        lines = [(begun, f"START RequestId: {id} Version: {spec.version}"), *outcome.log,
-                 (now, f"END RequestId: {id}"), (now, report)]
-    outcome.log = lines
-    call.use(Journal).add(Stream(call.account, call.region, spec.log_group, outcome.stream), lines)
-
-
-def _json_report(spec: Spec, id: str, outcome: Outcome) -> str:
-    metrics = {"durationMs": round(outcome.duration_ms, 3), "billedDurationMs": -(-outcome.duration_ms // 1),
-               "memorySizeMB": spec.memory_mb, "maxMemoryUsedMB": outcome.memory_mb}
-    if outcome.init_ms:
-        metrics["initDurationMs"] = round(outcome.init_ms, 3)
-    return json.dumps({"type": "platform.report", "record": {
-        "requestId": id, "metrics": metrics, "status": "error" if outcome.error else "success"}})
-
-
 def log_tail(outcome: Outcome) -> str:
     """The last 4 KB of the log, in base64, as ``LogType: Tail`` asks for."""
-    text = "\n".join(line for _, line in outcome.log) + "\n"
+    text = "".join(f"{line}\n" for _, line in outcome.log)
     return base64.b64encode(text.encode()[-4096:]).decode()
 
 

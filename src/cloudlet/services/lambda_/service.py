@@ -1,8 +1,6 @@
 """The Lambda service."""
 
 from ...kernel import Service
+from . import constraints
 
-lambda_ = Service("lambda", harmless={
-    "CreateFunction.TracingConfig": "every invocation is traced, Active or PassThrough",
-    "UpdateFunctionConfiguration.TracingConfig": "every invocation is traced, Active or PassThrough",
-})
+lambda_ = Service("lambda", check=constraints.check)

@@ -7,8 +7,7 @@ from ...functions.snapshots import SnapshotFailed
 from ...kernel import Call, Conversation
 from .concurrency import unreserved
 from .errors import InvalidParameterValueException
-from .layers import folder_of
-from .limits import TMP_MB
+from .limits import SNAPSHOT_TMP_MB
 from .records import Version, function, versions
 from .runner import Chosen, credentials_of, spec_of
 from .service import lambda_
@@ -24,10 +23,10 @@ def check_snap_start(apply_on: str, runtime: str, tmp_mb: int) -> None:
     minor = runtime.removeprefix("python3.")
     if not minor.isdigit() or int(minor) < _SINCE:
         raise InvalidParameterValueException(f"{runtime} is not supported for SnapStart enabled functions.",
-                                             Type="User")
-    if tmp_mb > TMP_MB:
+                                             )
+    if tmp_mb > SNAPSHOT_TMP_MB:
         raise InvalidParameterValueException(
-            f"SnapStart is not supported with an ephemeral storage of more than {TMP_MB} MB.", Type="User")
+            f"SnapStart is not supported with an ephemeral storage of more than {SNAPSHOT_TMP_MB} MB.")
 
 
 def begin(call: Call, record: Version) -> Version:
@@ -46,8 +45,7 @@ async def initialise(call: Conversation, *, function_name: str, number: str) -> 
         record = versions.get(inner, function_name, number)
         if record is None:
             return None  # it has been deleted meanwhile
-        layers = tuple(folder_of(inner, layer) for layer in record.layers)
-        return Chosen(function(inner, function_name), record, layers, unreserved(inner))
+        return Chosen(function(inner, function_name), record, unreserved(inner))
 
     chosen = await call.transact(choose)
     if chosen is None:

@@ -32,7 +32,7 @@ async def invoke_with_response_stream(
     ``ResponseStreamContentType`` is the function's own, for whoever calls within the cloudlet; over HTTP the
     type of the event stream takes its place, as on AWS.
     """
-    name = name_of(call, function_name, qualifier)
+    name = name_of(call, function_name, qualifier, foreign=True)
     call = call.elsewhere(account=name.account, region=name.region)
     check_payload(payload, SYNC_PAYLOAD)
     check_tenant(tenant_id)

@@ -51,7 +51,6 @@ def create_function_url_config(call: Call, function_name: str, auth_type: str, q
             "Failed to create function url config for "
             f"[functionArn = {arn_of(call, name.name, name.qualifier)}]. "
             "Error message:  FunctionUrlConfig exists for this Lambda function",
-            Type="User",
         )
     record = Url(call.ids.text(32), name.name, name.qualifier, call.now_ms, call.now_ms, cors or {},
                  auth_type, invoke_mode)
@@ -117,14 +116,14 @@ def _existing_function(call: Call, name: Name) -> Name:
     try:
         version(call, name.name, name.qualifier)
     except ResourceNotFoundException:
-        raise ResourceNotFoundException("Function does not exist", Type="User") from None
+        raise ResourceNotFoundException("Function does not exist") from None
     return name
 
 
 def _find(call: Call, name: Name) -> Url:
     record = urls.get(call, name.name, name.qualifier)
     if record is None:
-        raise ResourceNotFoundException("The resource you requested does not exist.", Type="User")
+        raise ResourceNotFoundException("The resource you requested does not exist.")
     return record
 
 

@@ -72,5 +72,5 @@ def _find(call: Call, id: str) -> tuple[Execution, Operation]:
     if (execution is None or not execution.is_open or operation is None or operation.callback != id
             or operation.status != STARTED
             or any(0 < at_ms <= call.now_ms for at_ms in (operation.due_ms, operation.heartbeat_ms))):
-        raise CallbackTimeoutException("The callback is either timed out or already completed", Type="User")
+        raise CallbackTimeoutException("The callback is either timed out or already completed")
     return execution, operation

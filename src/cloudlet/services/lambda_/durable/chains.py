@@ -57,7 +57,7 @@ def start(call: Call, execution: Execution, operation: Operation, options: dict[
 
 def _target(call: Call, function: str) -> Name:
     try:
-        name = name_of(call, function)
+        name = name_of(call, function, foreign=True)
     except InvalidParameterValueException:
         raise InvalidParameterValueException(f"Invalid function ARN '{function}'") from None
     for where, there, here in (("account", name.account, call.account), ("region", name.region, call.region)):

@@ -143,7 +143,7 @@ def delete_durable_execution(call: Call, durable_execution_arn: str) -> Config:
     record = find(call, durable_execution_arn)
     if record.is_open or record.status == DELETING:
         raise ResourceConflictException(
-            f"The durable execution is {record.status}: only one that has ended can be deleted.", Type="User")
+            f"The durable execution is {record.status}: only one that has ended can be deleted.")
     enter(call, record, DELETING)
     save(call, record)
     timers.schedule(call, forget_execution, at_ms=call.now_ms, id=f"lambda/durable/{record.id}/delete",

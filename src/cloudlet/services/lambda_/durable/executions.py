@@ -117,7 +117,7 @@ def find(call: Call, arn: str) -> Execution:
         raise InvalidParameterValueException("Invalid Durable Execution ARN")
     record = executions.get(call, match["function"], match["id"])
     if record is None or execution_arn(call, record) != arn:
-        raise ResourceNotFoundException("Durable Execution does not exist", Type="User")
+        raise ResourceNotFoundException("Durable Execution does not exist")
     return record
 
 

@@ -28,7 +28,7 @@ def pause_durable_execution(
         return {}
     if record.status != RUNNING:
         raise ResourceConflictException(
-            f"The durable execution is {record.status}: only a RUNNING one can be paused.", Type="User")
+            f"The durable execution is {record.status}: only a RUNNING one can be paused.")
     record.pause = Pause(call.now_ms, reason, execution_timeout_paused)
     enter(call, record, PAUSING)
     if not record.invocation:
@@ -47,7 +47,7 @@ def resume_durable_execution(
         return {}
     if record.status not in (PAUSING, PAUSED):
         raise ResourceConflictException(
-            f"The durable execution is {record.status}: only a paused one can be resumed.", Type="User")
+            f"The durable execution is {record.status}: only a paused one can be resumed.")
     if record.status == PAUSED:
         note(call, record, "ExecutionResumed", ResumeRequestTimestamp=call.now_ms / 1000,
              Reason=payload(reason) if reason is not None else None)

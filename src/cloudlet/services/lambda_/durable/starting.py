@@ -66,7 +66,7 @@ def start(call: Call, wanted: Start) -> Execution:
             same = known.version == version.version and _input(call, known) == wanted.input
             if not same or known.status == DELETING:
                 raise DurableExecutionAlreadyStartedException(
-                    f"Execution already started: {execution_arn(call, known)}", Type="User")
+                    f"Execution already started: {execution_arn(call, known)}")
             return known
     id, now = new_id(call), call.now_ms
     timeout_s = version.durable["ExecutionTimeout"]
