@@ -72,7 +72,7 @@ def test_an_alternative_takes_what_it_says_and_nothing_else(alternative, yes, no
     ('{"string": "my-value"}', '"string" must be an object or an array', 13),
     ('{"a": []}', "Empty arrays are not allowed", 9),
     ('{"a": [[1]]}', "Match value must be String, number, true, false, or null", 9),
-    ('{"a": [{"EXISTS": true}]}', "Unrecognized match type EXISTS", 17),
+    ('{"a": [{"EXISTS": true}]}', "Unrecognized match type EXISTS", 23),
     ('{"a": [{"numeric": 10}]}', "Value of numeric must be an array.", 22),
     ('{"a": [{"prefix": 5}]}', "prefix match pattern must be a string", 20),
 ])

@@ -91,7 +91,7 @@ def exists(argument: Any, place: Place) -> Test:
 
 def cidr(argument: Any, place: Place) -> Test:
     """An address of a network."""
-    text = _text(argument, "cidr", place)
+    text = _text(argument, "prefix", place)  # so AWS says
     if text.count("/") != 1:
         raise place.error("Malformed CIDR, one '/' required", finished=True)
     address, _, bits = text.partition("/")
@@ -138,9 +138,9 @@ def _not_like(argument: dict[str, Any], place: Place) -> Test:
     """``anything-but`` with an operator inside, on one text or several."""
     place.enter()
     name, inner = next(iter(argument.items()), ("", None))
-    if name not in _NEGATABLE:
-        raise place.error(f"Unsupported anything-but pattern: {name}", finished=True)
     place.enter()
+    if name not in _NEGATABLE:
+        raise place.error(f"Unsupported anything-but pattern: {name}")
     if isinstance(inner, list):
         texts = _alike(inner, place, numbers=False)
     else:
@@ -150,7 +150,8 @@ def _not_like(argument: dict[str, Any], place: Place) -> Test:
     tests = [_NEGATABLE[name](text, place) for text in texts]
     place.enter()
     if len(argument) > 1:
-        raise place.error("Only one key allowed in match expression", finished=True)
+        place.enter()
+        raise place.error("Only one key allowed in match expression")
     return lambda value: not any(test(value) for test in tests)
 
 
@@ -176,14 +177,19 @@ def _bounds(terms: list[Any], place: Place) -> list[Test]:
     place.enter()
     if not terms or terms[0] not in _COMPARED:
         shown = terms[0] if terms else "]"
-        wrong = "Unrecognized numeric range operator" if isinstance(shown, str) and terms else (
-            "Invalid member in numeric match")
-        raise place.error(f"{wrong}: {shown}", finished=True)
+        if isinstance(shown, str) and terms:
+            place.enter()
+            raise place.error(f"Unrecognized numeric range operator: {shown}")
+        raise place.error(f"Invalid member in numeric match: {shown}", finished=True)
     for at in range(0, len(terms), 2):
         if at:
             place.enter()
-            if at > 2 or terms[0] == "=" or terms[0][0] == "<":
-                raise place.error("Too many elements in numeric expression", finished=True)
+            if at > 2:
+                raise place.error("Too many terms in numeric range expression")
+            if terms[0] == "=" or terms[0][0] == "<":
+                raise place.error("Too many elements in numeric expression")
+            if not isinstance(terms[at], str):
+                raise place.error(f"Bad value in numeric range: {terms[at]}")
             if terms[at] not in ("<", "<="):
                 raise place.error(f"Bad numeric range operator: {terms[at]}", finished=True)
         operator = terms[at]

@@ -137,13 +137,14 @@ def _leaf(value: list[Any], path: Path, place: Place) -> Leaf:
         if not one:
             raise place.error("Empty objects are not allowed")
         name, argument = next(iter(one.items()))
-        if name not in OPERATORS:
-            raise place.error(f"Unrecognized match type {name}", finished=True)
         place.enter()
+        if name not in OPERATORS:
+            raise place.error(f"Unrecognized match type {name}")
         test = OPERATORS[name](argument, place)
         place.enter()
         if len(one) > 1:
-            raise place.error("Only one key allowed in match expression", finished=True)
+            place.enter()
+            raise place.error("Only one key allowed in match expression")
         if name == _ABSENT and argument is False:
             absent = True
         else:

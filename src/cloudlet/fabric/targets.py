@@ -2,8 +2,8 @@
 
 A service says once how it takes a delivery (``@sqs.target``); notifications, topics, rules, pipes,
 schedules and destinations all use that: N+M, never N×M. A delivery happens in the sender's own
-transaction. One that is refused becomes a row that is tried again, and at last goes to its dead-letter
-target: at least once, with the delivery's id for idempotence.
+transaction. One that is refused is undone, becomes a row that is tried again while that may help, and at
+last goes to its dead-letter target: at least once, with the delivery's id for idempotence.
 """
 
 import logging
@@ -18,7 +18,7 @@ from ..kernel import Call
 from . import timers
 
 log = logging.getLogger(__name__)
-_GIVE_UP_MS = 24 * 3600 * 1000
+_BUSY = ("Throttl", "TooManyRequests", "LimitExceeded", "Unavailable", "OverLimit")
 
 
 class Delivery(msgspec.Struct):
@@ -44,9 +44,61 @@ class Delivery(msgspec.Struct):
         return self.caller or service_principal(self.source, self.source_account, self.source_arn)
 
 
+class Retries(msgspec.Struct, frozen=True):
+    """How long a sender tries.
+
+    ``attempts`` further tries at most, none when the delivery is older than ``age_ms``; ``pauses_ms`` are
+    the waits before each, the last of which is the wait before all that follow.
+    """
+
+    attempts: int = 185
+    age_ms: int = 24 * 3600 * 1000
+    pauses_ms: tuple[int, ...] = (2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000)
+
+    def pause_ms(self, tries: int) -> int:
+        """The wait after so many tries."""
+        return self.pauses_ms[min(tries, len(self.pauses_ms)) - 1]
+
+
+class DeadLetter(msgspec.Struct):
+    """Where a delivery goes that nobody took, and as what.
+
+    With ``explain`` it says in message attributes why: ``ERROR_CODE``, ``ERROR_MESSAGE``,
+    ``RETRY_ATTEMPTS`` and ``EXHAUSTED_RETRY_CONDITION``, as EventBridge and its scheduler do.
+    """
+
+    arn: str
+    delivery: Delivery
+    explain: bool = False
+
+
+class Parcel(msgspec.Struct):
+    """A delivery with its address, and how far it is.
+
+    ``tell`` names a task of the sending service that hears how it ends, in the transaction in which it ends:
+    with ``note``, how often it was tried, and the error (``""`` when it was taken).
+    """
+
+    arn: str
+    delivery: Delivery
+    retries: Retries = Retries()
+    dead_letter: DeadLetter | None = None
+    tell: str = ""
+    note: dict[str, Any] = {}
+    tries: int = 0
+    since_ms: int = 0
+
+
+class NotATarget(AwsError):
+    """Nothing can be delivered there."""
+
+
 def deliver(call: Call, arn: str, delivery: Delivery) -> None:
     """Hand ``delivery`` to the target ``arn`` in this transaction; an :class:`AwsError` if it is refused."""
-    target = Arn.parse(arn)
+    try:
+        target = Arn.parse(arn)
+    except ValueError as error:
+        raise NotATarget(f"Nothing can be delivered there: {error}.") from None
     service = call.kernel.services.of_arn(target.service)
     if not service.targets:
         raise NotATarget(f"Nothing can be delivered to {arn}: {service.name} takes no deliveries here.")
@@ -55,29 +107,75 @@ def deliver(call: Call, arn: str, delivery: Delivery) -> None:
     service.targets[0](there, arn, delivery)
 
 
-def later(call: Call, arn: str, delivery: Delivery, *, tries: int = 1) -> None:
-    """Try again what was refused, after a while that grows; given up after a day."""
-    pause_ms = min(1000 * 2**tries, 300_000)
-    first_ms = int(delivery.parameters.get("_first_ms", call.now_ms))
-    if call.now_ms - first_ms > _GIVE_UP_MS:
-        log.error("nothing could be delivered to %s for a day; the event %s is given up", arn, delivery.id)
+def send(call: Call, parcel: Parcel) -> None:
+    """Deliver now, or later, or to the dead-letter target; a refusal is no error of the sender's.
+
+    What a target wrote before it refused is undone. An error that another try can't mend ends it at once.
+    """
+    parcel.since_ms = parcel.since_ms or call.now_ms
+    parcel.tries += 1
+    error = _refusal(call, parcel.arn, parcel.delivery)
+    if error is None:
+        _tell(call, parcel, "")
         return
-    delivery.parameters["_first_ms"] = first_ms
-    timers.schedule(call, _again, at_ms=call.now_ms + pause_ms, id=f"delivery/{arn}/{delivery.id}/{tries}",
-                    arn=arn, delivery=msgspec.to_builtins(delivery, builtin_types=(bytes,)), tries=tries)
+    log.info("%s refused %s: %s", parcel.arn, parcel.delivery.id, error)
+    at_ms = call.now_ms + parcel.retries.pause_ms(parcel.tries)
+    if is_permanent(error):
+        _bury(call, parcel, error, "")
+    elif parcel.tries > parcel.retries.attempts:
+        _bury(call, parcel, error, "MaximumRetryAttempts")
+    elif at_ms - parcel.since_ms > parcel.retries.age_ms:
+        _bury(call, parcel, error, "MaximumEventAgeInSeconds")
+    else:
+        timers.schedule(call, _again, at_ms=at_ms,
+                        id=f"delivery/{parcel.arn}/{parcel.delivery.id}/{parcel.tries}",
+                        parcel=msgspec.to_builtins(parcel, builtin_types=(bytes,)))
 
 
-def _again(call: Call, *, arn: str, delivery: dict[str, Any], tries: int) -> None:
-    one = msgspec.convert(delivery, type=Delivery)
+def is_permanent(error: AwsError) -> bool:
+    """Whether a target will say the same next time: what was sent is wrong, or it is not there."""
+    return error.status < 500 and error.status != 429 and not any(word in error.code for word in _BUSY)
+
+
+def _refusal(call: Call, arn: str, delivery: Delivery) -> AwsError | None:
+    """Why a target does not take a delivery, of which nothing is left then; None if it took it."""
     try:
-        deliver(call, arn, one)
+        with call.tx.savepoint():
+            deliver(call, arn, delivery)
     except AwsError as error:
-        log.warning("%s refused the event %s: %s", arn, one.id, error)
-        later(call, arn, one, tries=tries + 1)
+        return error
+    return None
+
+
+def _bury(call: Call, parcel: Parcel, error: AwsError, exhausted: str) -> None:
+    """Nobody took it: hand it to its dead-letter target, if it has one that takes it."""
+    _tell(call, parcel, f"{error.code}: {error}")
+    dead = parcel.dead_letter
+    if dead is None:
+        log.warning("%s is given up: %s refused it %d times (%s)", parcel.delivery.id, parcel.arn,
+                    parcel.tries, error)
+        return
+    if dead.explain:
+        said = {"ERROR_CODE": error.code, "ERROR_MESSAGE": str(error),
+                "RETRY_ATTEMPTS": str(parcel.tries - 1), "EXHAUSTED_RETRY_CONDITION": exhausted}
+        dead.delivery.parameters["MessageAttributes"] = {
+            **dead.delivery.parameters.get("MessageAttributes", {}),
+            **{name: {"DataType": "String", "StringValue": text} for name, text in said.items() if text}}
+    refusal = _refusal(call, dead.arn, dead.delivery)
+    if refusal is not None:
+        log.warning("%s is lost: its dead-letter target %s refused it, too: %s", parcel.delivery.id, dead.arn,
+                    refusal)
+
+
+def _tell(call: Call, parcel: Parcel, error: str) -> None:
+    if parcel.tell:
+        service = call.kernel.services.of_arn(parcel.delivery.source)
+        sender = call.elsewhere(service=service.name, principal=parcel.delivery.principal)
+        service.tasks[parcel.tell](sender, **parcel.note, tries=parcel.tries, error=error)
+
+
+def _again(call: Call, *, parcel: dict[str, Any]) -> None:
+    send(call, msgspec.convert(parcel, type=Parcel))
 
 
 timers.TASKS["_again"] = _again
-
-
-class NotATarget(AwsError):
-    """Nothing can be delivered there."""

@@ -1,4 +1,4 @@
-"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, traces."""
+"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, traces, the outbox."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -7,9 +7,11 @@ import msgspec
 
 from .. import __version__
 from ..clock import Clock
+from ..fabric import outbox
 from ..functions import Pool, Trial
 from ..kernel import Kernel
 from ..kernel.faults import Faults, Rule
+from ..kernel.permissions import Within
 from ..wire.http import Request, Response
 
 _FARTHEST_S = 100_000_000_000  # some 3,000 years: a moment must stay one that Python can name
@@ -67,6 +69,8 @@ class Control:
                 root = request.queries().get("trace", "")
                 spans = self._kernel.tracer.spans(root)
                 return _json({"spans": [msgspec.to_builtins(span) for span in spans]})
+            case "GET", "outbox":
+                return await self._outbox(request.queries())
         found = self.more.get((request.method, request.path.removeprefix("/_cloudlet/").rstrip("/")))
         if found:
             return await found(request)
@@ -78,6 +82,18 @@ class Control:
         if raw:
             hands = msgspec.msgpack.decode(raw, type=_Hands)
             self._clock.offset_ms, self._clock.frozen_ms = hands.offset_ms, hands.frozen_ms
+
+    async def _outbox(self, asked: dict[str, str]) -> Response:
+        """What was written to people, by ``to`` and ``kind``, ``after`` a number, up to a ``limit``."""
+        numbers = {name: asked.get(name, default) for name, default in (("after", "0"), ("limit", "100"))}
+        if not all(text.isascii() and text.isdigit() and len(text) < 18 for text in numbers.values()):
+            return _json({"message": "The outbox takes to, kind, after and limit; the last two are numbers."},
+                         400)
+        found = await self._kernel.store.transact(lambda tx: outbox.read(
+            Within(tx, ""), to=asked.get("to", ""), kind=asked.get("kind", ""),
+            after=int(numbers["after"]), limit=int(numbers["limit"])))
+        return _json({"letters": [
+            {"number": one.number, **msgspec.to_builtins(one.letter)} for one in found]})
 
     async def _break(self, request: Request) -> Response:
         """Put fault rules in force, in place of those that are."""

@@ -1,10 +1,11 @@
 """What every store promises: an ordered map of bytes, read and written in transactions.
 
-Six verbs, two drivers (:mod:`.sqlite`, :mod:`.postgres`), one conformance suite. Tables, logs and
-agendas are layers above; nothing in cloudlet speaks SQL but those two files.
+Six verbs and savepoints, two drivers (:mod:`.sqlite`, :mod:`.postgres`), one conformance suite. Tables,
+logs and agendas are layers above; nothing in cloudlet speaks SQL but those two files.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -44,6 +45,12 @@ class Transaction(Protocol):
 
     def ring(self, bell: str) -> None:
         """Wake whoever listens for ``bell``, once this transaction is committed."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """If the block raises, what it wrote and rang is undone and the error goes on; else nothing happens.
+
+        A :class:`StoreError` inside still fails the whole transaction, whoever catches it.
+        """
 
 
 class Bell(Protocol):

@@ -15,6 +15,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -117,6 +118,7 @@ class _PostgresTransaction:
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
+        self._open: list[bool] = []  # the savepoints we are in: whether the server has been told
         self.failure: psycopg.Error | None = None
 
     def get(self, key: bytes) -> bytes | None:
@@ -124,10 +126,10 @@ class _PostgresTransaction:
         return rows[0][0] if rows else None
 
     def put(self, key: bytes, value: bytes) -> None:
-        self._execute(_PUT, (*_place(key), key[_HEAD:], value))
+        self._write(_PUT, (*_place(key), key[_HEAD:], value))
 
     def delete(self, key: bytes) -> None:
-        self._execute(_DELETE, _place(key))
+        self._write(_DELETE, _place(key))
 
     def scan(self, start: bytes, stop: bytes, *, limit: int = -1, reverse: bool = False) -> Iterator[Pair]:
         size = _PAGE if limit < 0 else min(limit, _PAGE)
@@ -140,7 +142,21 @@ class _PostgresTransaction:
         return self._execute(_CLAIM, (*_parts(start), *_parts(stop), None if limit < 0 else limit)).fetchall()
 
     def ring(self, bell: str) -> None:
-        self._execute("SELECT pg_notify(%s, %s)", (_CHANNEL, _payload(bell)))
+        self._write("SELECT pg_notify(%s, %s)", (_CHANNEL, _payload(bell)))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        depth = len(self._open)
+        self._open.append(False)
+        try:
+            yield
+        except BaseException:
+            if self._open.pop() and self.failure is None:
+                self._execute(f"ROLLBACK TO inner{depth}")
+                self._execute(f"RELEASE inner{depth}")
+            raise
+        if self._open.pop() and self.failure is None:
+            self._execute(f"RELEASE inner{depth}")
 
     def _page(self, start: bytes, stop: bytes, size: int, reverse: bool) -> list[Pair]:
         return self._execute(_SCAN[reverse], (*_parts(start), *_parts(stop), size)).fetchall()
@@ -158,7 +174,15 @@ class _PostgresTransaction:
             size = _PAGE if limit < 0 else min(left, _PAGE)
             page = self._page(start, stop, size, reverse) if size else []
 
-    def _execute(self, statement: str, values: tuple[Any, ...]) -> psycopg.Cursor[Any]:
+    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+        """Execute, once the server knows of every savepoint we are in."""
+        for depth, told in enumerate(self._open):
+            if not told:
+                self._execute(f"SAVEPOINT inner{depth}")
+                self._open[depth] = True
+        self._execute(statement, values)
+
+    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> psycopg.Cursor[Any]:
         try:
             return self._connection.execute(statement, values, binary=True)
         except psycopg.Error as error:

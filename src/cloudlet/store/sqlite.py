@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -150,18 +150,19 @@ class SqliteStore:
 
 
 class _SqliteTransaction:
-    """The verbs. A savepoint is only set when a transaction first writes: many never do."""
+    """The verbs. A savepoint is only set when something is first written: often nothing is."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection, self._execute = connection, connection.execute
         self.bells: set[str] = set()
         self.wrote = self._dirty = False
         self._ringing: list[str] = []
+        self._open: list[bool] = []  # the savepoints we are in: whether SQLite has been told
         self._failure: StoreError | None = None
 
     def attempt(self, work: Callable[[Transaction], Any]) -> tuple[Any, BaseException | None]:
         """Run one transaction of the group; what it did is undone if it fails."""
-        self._dirty, self._ringing, self._failure = False, [], None
+        self._dirty, self._ringing, self._open, self._failure = False, [], [], None
         try:
             result = work(self)
             if self._failure is None:
@@ -202,6 +203,21 @@ class _SqliteTransaction:
     def ring(self, bell: str) -> None:
         self._ringing.append(bell)
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        depth, rung = len(self._open), len(self._ringing)
+        self._open.append(False)
+        try:
+            yield
+        except BaseException:
+            del self._ringing[rung:]
+            if self._open.pop() and self._failure is None:
+                self._execute(f"ROLLBACK TO inner{depth}")
+                self._execute(f"RELEASE inner{depth}")
+            raise
+        if self._open.pop() and self._failure is None:
+            self._execute(f"RELEASE inner{depth}")
+
     def _write(self, statement: str, values: tuple[bytes, ...]) -> None:
         if self._failure is not None:
             raise self._failure
@@ -209,6 +225,10 @@ class _SqliteTransaction:
             if not self._dirty:
                 self._execute("SAVEPOINT one")
                 self._dirty = self.wrote = True
+            for depth, told in enumerate(self._open):
+                if not told:
+                    self._execute(f"SAVEPOINT inner{depth}")
+                    self._open[depth] = True
             self._execute(statement, values)
         except sqlite3.Error as error:
             self._failure = _unwritten(error)

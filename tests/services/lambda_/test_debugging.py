@@ -82,9 +82,10 @@ def handler(event, context):
         stopped = editor.until(type="event", event="stopped")["body"]
         time.sleep(2.5)  # longer than the function may run: this is what somebody looking does
         editor.ask("continue", threadId=stopped["threadId"])
-        (said, spent_ms), error = answer.result(30)
+        found, error = answer.result(30)
         editor.close()
-    assert (said, error) == ("here", None) and spent_ms < 1500
+    assert error is None, found
+    assert found[0] == "here" and found[1] < 1500
     cloudlet.control("trials", {"function": function.name})
     assert function()[0][0] == "here"
 
@@ -143,9 +144,10 @@ exports.handler = async (event, context) => {
         editor.until(method="Debugger.paused")
         time.sleep(2.5)  # longer than the function may run: this is what somebody looking does
         editor.ask("Debugger.resume")
-        (said, spent_ms), error = answer.result(30)
+        found, error = answer.result(30)
         editor.close()
-    assert (said, error) == ("here", None) and spent_ms < 1500
+    assert error is None, found
+    assert found[0] == "here" and found[1] < 1500
 
 
 def test_only_a_function_that_is_debugged_can_stop_its_clock(deploy):

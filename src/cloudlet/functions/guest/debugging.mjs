@@ -21,6 +21,7 @@ session.connectToMainThread();
 session.on('Debugger.paused', () => tell(true));
 session.on('Debugger.resumed', () => tell(false));
 session.post('Debugger.enable', () => parentPort.postMessage('ready'));
+parentPort.on('message', () => {}); // a thread that listens to nothing would end
 `;
 
 // How long the function has stood at breakpoints, in milliseconds; watched from the first editor on.

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from ...errors import AwsError
+from ...fabric.outgoing import Unreachable, send
 from ...identity import policy, service_principal
 from ...kernel import Conversation
 from ...wire.http import Response
@@ -12,7 +13,6 @@ from . import limits, tokens
 from .answers import failure
 from .gate import Gate, Verdict
 from .integrating import function_of
-from .outgoing import Unreachable, send
 from .payloads import Event, event_1_0, event_2_0
 from .records import Authorizer
 from .tokens import Untrusted

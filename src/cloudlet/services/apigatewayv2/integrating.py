@@ -7,13 +7,13 @@ import re
 from urllib.parse import quote
 
 from ...errors import AwsError
+from ...fabric.outgoing import Unreachable, send
 from ...functions import Pool
 from ...identity import service_principal
 from ...kernel import Conversation
 from ...wire.http import Response
 from .answers import failure, response_of
 from .gate import Gate
-from .outgoing import Unreachable, send
 from .payloads import event_of
 from .visits import Visit
 

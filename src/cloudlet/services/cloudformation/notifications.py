@@ -32,18 +32,10 @@ def announce(
     }
     body = "".join(f"{name}='{value}'\n" for name, value in fields.items()).encode()
     for arn in stack.notification_arns:
+        delivery = Delivery(call.ids.uuid(), body, "cloudformation", stack.id, call.account,
+                            {"Subject": "AWS CloudFormation Notification"})
         try:
-            deliver(
-                call,
-                arn,
-                Delivery(
-                    call.ids.uuid(),
-                    body,
-                    "cloudformation",
-                    stack.id,
-                    call.account,
-                    {"Subject": "AWS CloudFormation Notification"},
-                ),
-            )
-        except (AwsError, ValueError) as error:
+            with call.tx.savepoint():
+                deliver(call, arn, delivery)
+        except AwsError as error:
             log.warning("%s could not be told about %s: %s", arn, stack.name, error)

@@ -102,7 +102,8 @@ def _send(call: Call, bucket: Bucket, arn: str, body: Mapping[str, Any]) -> None
 
 def _attempt(call: Call, arn: str, delivery: Delivery, bucket: str, attempt: int) -> None:
     try:
-        deliver(call, arn, delivery)
+        with call.tx.savepoint():
+            deliver(call, arn, delivery)
     except AwsError as error:
         if attempt >= DELIVERY_ATTEMPTS:
             log.warning("an event of the bucket %s was given up: %s refused it (%s)", bucket, arn, error)

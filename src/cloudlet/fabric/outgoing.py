@@ -1,14 +1,18 @@
-"""Requests to others' servers: HTTP integrations, and the keys of those who issue tokens."""
+"""Requests to others' servers, such as HTTP integrations and the endpoints of subscribers.
+
+One connection for each request, and redirects are answers: whoever asks decides what they mean.
+"""
 
 import asyncio
 import ssl
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import httptools
 
-from ...wire.http import Response
-from . import limits
+from ..wire.http import Response
 
+_MOST = 10 << 20  # bytes of an answer
 _SINGLE = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te"})
 
 
@@ -59,7 +63,7 @@ async def send(method: str, url: str, headers: dict[str, str], body: bytes, time
 
 async def _send(method: str, url: str, headers: dict[str, str], body: bytes) -> Response:
     parts = urlsplit(url)
-    secure = ssl.create_default_context() if parts.scheme == "https" else None
+    secure = _trusted() if parts.scheme == "https" else None
     port = parts.port or (443 if secure else 80)
     reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure)
     try:
@@ -78,6 +82,12 @@ async def _send(method: str, url: str, headers: dict[str, str], body: bytes) -> 
         writer.close()
 
 
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """Whom this machine trusts; read once, because it takes its time."""
+    return ssl.create_default_context()
+
+
 async def _read(reader: asyncio.StreamReader, method: str) -> Response:
     answer = _Answer()
     parser = httptools.HttpResponseParser(answer)
@@ -88,7 +98,7 @@ async def _read(reader: asyncio.StreamReader, method: str) -> Response:
         parser.feed_data(piece)
         if method == "HEAD" and answer.headers:
             break
-        if answer.size > limits.MAX_BODY:
+        if answer.size > _MOST:
             raise ValueError("the answer is too large")
     status = parser.get_status_code()
     if not status:
