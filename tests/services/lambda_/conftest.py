@@ -1,6 +1,7 @@
 """Functions for the tests: source text in, a running function out."""
 
 import io
+import itertools
 import json
 import time
 import zipfile
@@ -12,6 +13,7 @@ from cloudlet.functions.runtimes import found
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 PYTHON = "python3.11"
+_count = itertools.count()  # the names of two tests may begin alike
 
 
 def zipped(**files: str) -> bytes:
@@ -42,12 +44,11 @@ class Deployed:
 def deploy(cloudlet, request):
     """Deploy source text as a function named after the test."""
     client = cloudlet.client("lambda")
-    count = iter(range(100))
-
     def deploy(
-        source: str, *, name: str = "", runtime: str = PYTHON, handler: str = "app.handler", **settings
+        source: str, *, name: str = "", runtime: str = PYTHON, handler: str = "app.handler",
+        client=client, **settings
     ) -> Deployed:
-        name = name or f"{request.node.name[:40]}-{next(count)}"
+        name = name or f"{request.node.name[:40]}-{next(_count)}"
         name = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
         suffix = {"python": "app_py", "nodejs": "app_js"}[runtime.rstrip("0123456789.x")]
         client.create_function(FunctionName=name, Role=ROLE, Runtime=runtime, Handler=handler,

@@ -339,7 +339,7 @@ def test_a_function_that_was_not_created_durable_cannot_become_so(cloudlet, depl
 
 def test_a_mapping_begins_an_execution_for_each_batch(cloudlet, eventually):
     sqs = cloudlet.client("sqs")
-    url = sqs.create_queue(QueueName="mapped")["QueueUrl"]
+    url = sqs.create_queue(QueueName="mapped", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
     mapped = Durable(cloudlet, "mapped", """
 @durable_execution
 def handler(event, context):

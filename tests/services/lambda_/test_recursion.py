@@ -110,10 +110,12 @@ def test_a_loop_through_a_queue_ends_in_its_dead_letters(cloudlet, start, dead):
     deploy, calls = start
     sqs, (letters, take) = cloudlet.client("sqs"), dead("queue-dead")
     url = sqs.create_queue(QueueName="loop", Attributes={
-        "VisibilityTimeout": "1",
+        "VisibilityTimeout": "3",
         "RedrivePolicy": json.dumps({"deadLetterTargetArn": letters, "maxReceiveCount": 1})})["QueueUrl"]
-    cloudlet.client("lambda").create_event_source_mapping(
-        FunctionName=deploy(QUEUE, QUEUE=url), EventSourceArn="arn:aws:sqs:us-east-1:000000000000:loop")
+    name, client = deploy(QUEUE, QUEUE=url), cloudlet.client("lambda")
+    client.update_function_configuration(FunctionName=name, Timeout=3)
+    client.create_event_source_mapping(
+        FunctionName=name, EventSourceArn="arn:aws:sqs:us-east-1:000000000000:loop")
     sqs.send_message(QueueUrl=url, MessageBody="begin")
     assert take()["Body"] == "again"
     assert calls() == 16

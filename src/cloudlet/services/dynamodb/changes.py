@@ -1,100 +1,107 @@
-"""A table's stream: what changed, in order, kept for a day.
+"""A table's stream: what changed, in order by item, kept for a day.
 
-The entries are a Log under the stream's ARN; DynamoDB Streams and Lambda's mappings read it.
+A change is kept as GetRecords shows it, but for its sequence number, in :mod:`cloudlet.fabric.shards`, from
+where the service DynamoDB Streams and Lambda's mappings read it. Items of one partition key are in one shard.
+A stream has as many shards as the table has partitions in AWS, and like there each gives way to a child after
+some hours.
 """
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from ...fabric import timers
+from ...fabric.shards import Shards, Stream, key_hash
 from ...kernel import Call
-from ...store import Log
+from . import limits
+from .keys import partition
 from .service import dynamodb
-from .tables import Table, find, stream_arn
-from .values import Item, size_of
+from .tables import Table
+from .values import size_of
 
 if TYPE_CHECKING:
     from .rows import Row
 
-KEPT_MS = 24 * 3_600_000
-_BATCH = 1000
+_TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 
-class Change(msgspec.Struct):
-    """One change of one item, with the images that the stream's view asks for."""
-
-    id: str
-    name: str  # INSERT, MODIFY or REMOVE
-    at_ms: int
-    keys: Item
-    size: int
-    view: str
-    old: Item | None = None
-    new: Item | None = None
-    by: str = ""  # the service that did it, where it was none of the user's requests
+def _name_shard(call: Call, number: int) -> str:
+    return f"shardId-{call.now_ms:020d}-{number:08x}"
 
 
-log = Log("dynamodb.changes", Change)
+streams = Shards(f"{dynamodb.name}.changes", _name_shard)
 
 
-def bell(arn: str) -> str:
-    """What rings when the stream ``arn`` has something new."""
-    return f"dynamodb.stream/{arn}"
+def name_of(table: str, label: str) -> str:
+    """What a stream is called: the resource in its ARN."""
+    return f"table/{table}/stream/{label}"
+
+
+def label_of(call: Call, table: str) -> str:
+    """The label of a stream that begins now: the moment, but one of its own."""
+    now_ms = call.now_ms
+    while True:
+        moment = datetime.fromtimestamp(now_ms / 1000, UTC)
+        label = moment.isoformat(timespec="milliseconds").removesuffix("+00:00")
+        if streams.find(call, name_of(table, label)) is None:
+            return label
+        now_ms += 1
+
+
+def begin(call: Call, table: Table) -> Stream:
+    """Make the stream that ``table`` says it has."""
+    assert table.stream
+    label, view = table.stream.label, table.stream.view
+    keys = [{"AttributeName": part.name, "KeyType": kind}
+            for kind, parts in (("HASH", table.schema.hash), ("RANGE", table.schema.range)) for part in parts]
+    about = {"table": table.name, "label": label, "view": view, "keys": keys}
+    return streams.create(call, name_of(table.name, label), count=_partitions(table),
+                          kept_ms=limits.STREAM_KEPT_MS, about=about, life_ms=limits.SHARD_MS)
+
+
+def end(call: Call, table: Table) -> None:
+    """Let the table's stream take no more changes; it can be read for another day."""
+    stream = _stream(call, table)
+    if stream is not None and not stream.closed_ms:
+        streams.close(call, stream)
 
 
 def record(call: Call, table: Table, before: "Row | None", after: "Row | None") -> None:
     """Append what happened to an item, unless nothing did."""
-    assert table.stream
     if before and after and before.item == after.item:
         return
-    image = (after or before)
-    assert image
-    view, names = table.stream.view, table.schema.names
-    old = before.item if before and view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES") else None
-    new = after.item if after and view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES") else None
-    key = {name: image.item[name] for name in names}
-    size = size_of(key) + (before.size if old is not None and before else 0) + (
-        after.size if new is not None and after else 0)
+    image = after or before
+    assert table.stream and image
+    stream = _stream(call, table) or begin(call, table)
+    view, keys = table.stream.view, {name: image.item[name] for name in table.schema.names}
+    body: dict[str, Any] = {"ApproximateCreationDateTime": call.now_ms // 1000, "Keys": keys}
+    size = size_of(keys)
+    if after and view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        body["NewImage"] = after.item
+        size += after.size
+    if before and view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
+        body["OldImage"] = before.item
+        size += before.size
+    body |= {"SizeBytes": size, "StreamViewType": view}
     name = "MODIFY" if before and after else "INSERT" if after else "REMOVE"
-    label, by = table.stream.label, call.principal.arn if call.principal.kind == "service" else ""
-    change = Change(call.ids.hex(32), name, call.now_ms, key, size, view, old, new,
-                    by if by == "dynamodb.amazonaws.com" else "")
-    number = log.append(call, table.name, label, entry=change)
-    if number == 1:
-        timers.schedule(call, trim_stream, at_ms=call.now_ms + KEPT_MS, id=timer_id(table.name, label),
-                        table=table.name, label=label)
-    call.tx.ring(bell(stream_arn(call, table)))
+    change = {"eventID": call.ids.hex(32), "eventName": name, "eventVersion": "1.1",
+              "eventSource": "aws:dynamodb", "awsRegion": call.region, "dynamodb": body}
+    if call.principal.kind == "service" and call.principal.arn == _TTL["principalId"]:
+        change["userIdentity"] = _TTL
+    streams.append(call, stream, key_hash(partition(image.item, table.schema)), change)
 
 
-@dynamodb.task
-def trim_stream(call: Call, table: str, label: str) -> None:
-    """Forget what is older than a day, and come again when the next is."""
-    gone, more = 0, None
-    for number, change in log.after(call, table, label, limit=_BATCH):
-        if change.at_ms + KEPT_MS > call.now_ms:
-            more = change.at_ms + KEPT_MS
-            break
-        gone = number
-    if more is None and log.last(call, table, label) > gone:
-        more = call.now_ms  # a batch was not enough
-    log.trim(call, table, label, upto=gone)
-    if more is None and not _runs(call, table, label):
-        log.clear(call, table, label)
-        return
-    timers.schedule(call, trim_stream, at_ms=call.now_ms + KEPT_MS if more is None else more,
-                    id=timer_id(table, label), table=table, label=label)
+def _stream(call: Call, table: Table) -> Stream | None:
+    assert table.stream
+    return streams.find(call, name_of(table.name, table.stream.label))
 
 
-def _runs(call: Call, table: str, label: str) -> bool:
-    """Whether the stream still gets new entries."""
-    found = find(call, table)
-    return bool(found and found.stream and found.stream.enabled and found.stream.label == label)
+def _partitions(table: Table) -> int:
+    """How many partitions AWS gives a table of that capacity.
 
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.Partitions.html
+    """
+    if table.on_demand:
+        return limits.SCAN_PARTITIONS
+    units = table.throughput.read / limits.PARTITION_READS + table.throughput.write / limits.PARTITION_WRITES
+    return max(1, ceil(units))
 
-def timer_id(table: str, label: str) -> str:
-    """What the trimming of a stream is called among the timers."""
-    return f"dynamodb/{table}/{label}"
-
-
-__all__ = ["KEPT_MS", "Change", "bell", "log", "record"]

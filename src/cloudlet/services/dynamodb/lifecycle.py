@@ -6,7 +6,6 @@ deleted index are removed afterwards, some at a time.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -103,7 +102,7 @@ def delete_table(call: Call, table_name: str) -> dict[str, Any]:
     timers.schedule(call, time_to_live.clear, at_ms=call.now_ms, id=f"dynamodb/clear/{table.rows.hex()}",
                     ranges=ranges)
     if table.stream:
-        call.tx.ring(changes.bell(tables.stream_arn(call, table)))
+        changes.end(call, table)
     return {"TableDescription": {name: value for name, value in description.items() if name not in _UNTOLD}}
 
 
@@ -189,14 +188,15 @@ def _with_stream(call: Call, table: Table, given: _Given) -> Table:
                 raise ValidationException("Table is already not enabled for streams: the stream is disabled")
             return table
         assert table.stream
+        changes.end(call, table)
         return replace(table, stream=replace(table.stream, enabled=False))
     if running:
-        raise ResourceInUseException("Table already has an enabled stream")
+        raise ValidationException(f"Table already has an enabled stream: TableName: {table.name}")
     if view is None:
         raise invalid("StreamViewType must be specified when StreamEnabled is true")
-    moment = datetime.fromtimestamp(call.now_ms / 1000, UTC)
-    label = moment.isoformat(timespec="milliseconds").removesuffix("+00:00")
-    return replace(table, stream=Stream(label, view))
+    table = replace(table, stream=Stream(changes.label_of(call, table.name), view))
+    changes.begin(call, table)
+    return table
 
 
 def _with_indexes(call: Call, table: Table, given: Sequence[_Given],

@@ -1,5 +1,6 @@
 """CloudFormation's types of what calls functions: mappings, URLs, invoke configurations."""
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -58,7 +59,8 @@ class Destinations(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """A mapping from a source to a function."""
 
-    REPLACED_BY: ClassVar[frozenset[str]] = frozenset({"EventSourceArn", "StartingPosition"})
+    REPLACED_BY: ClassVar[frozenset[str]] = frozenset(
+        {"EventSourceArn", "StartingPosition", "StartingPositionTimestamp"})
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"Id", "EventSourceMappingArn"})
     function_name: str
     event_source_arn: str | None = None
@@ -69,6 +71,7 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     scaling_config: Scaling | None = None
     function_response_types: list[str] | None = None
     starting_position: str | None = None
+    starting_position_timestamp: float | None = None
     parallelization_factor: int | None = None
     bisect_batch_on_function_error: bool | None = None
     maximum_record_age_in_seconds: int | None = None
@@ -81,7 +84,10 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateEventSourceMapping."""
         tags = own_tags(this, self.tags)
-        optional: Config = {"StartingPosition": self.starting_position, "Tags": tags or None}
+        at_s = self.starting_position_timestamp
+        optional: Config = {
+            "StartingPosition": self.starting_position, "Tags": tags or None,
+            "StartingPositionTimestamp": datetime.fromtimestamp(at_s, UTC) if at_s is not None else None}
         made = await call.invoke("lambda", "CreateEventSourceMapping", EventSourceArn=self.event_source_arn,
                                  **optional, **self._settings())
         return Physical(
@@ -92,6 +98,8 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         """UpdateEventSourceMapping; what is no longer said goes back to nothing."""
         settings, before = self._settings(), old._settings()
         cleared = {key: value for key, value in _CLEARED.items() if key in before and key not in settings}
+        if "BatchSize" in before and "BatchSize" not in settings:
+            cleared["BatchSize"] = 100 if self.starting_position else 10
         if settings != before:
             await call.invoke("lambda", "UpdateEventSourceMapping", UUID=this.physical_id,
                               **cleared, **settings)
@@ -123,9 +131,9 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 # what a property that is taken out of a template goes back to
 _CLEARED: Config = {
     "Enabled": True, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": [], "ScalingConfig": {},
-    "FilterCriteria": {}, "ParallelizationFactor": 1, "BisectBatchOnFunctionError": False,
+    "FilterCriteria": {"Filters": []}, "ParallelizationFactor": 1, "BisectBatchOnFunctionError": False,
     "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "TumblingWindowInSeconds": 0,
-    "DestinationConfig": {}, "MetricsConfig": {"Metrics": []}}
+    "DestinationConfig": {"OnFailure": {}}, "MetricsConfig": {"Metrics": []}}
 
 
 class Cors(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):

@@ -26,9 +26,12 @@ THROTTLED_DELAY_MS = (1_000, 300_000)  # the first and the longest pause of an e
 RECURSION = 16  # calls of a function by one chain of events
 ERROR_MESSAGE = 1_024  # bytes of an error in a dead letter
 """Event source mappings."""
-SQS_BATCH = 10_000
-SQS_BATCH_WITHOUT_WINDOW = 10
+MAPPING_BATCH = 10_000  # records of a batch
+MAPPING_BATCH_WITHOUT_WINDOW = 10  # messages of a queue's batch without a window, and of a FIFO queue's
 MAPPING_CONCURRENCY = (2, 1_000)
+MAPPING_PAYLOAD = 6_291_456  # bytes of a batch
+FILTERS = 5  # of a mapping
+RECORD_AGE_S = (60, 604_800)
 """Durable functions. Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html"""
 DURABLE_OPERATIONS = 3_000  # of an execution; each retry of a step counts as one
 DURABLE_STORAGE = 104_857_600  # bytes of payloads and errors of an execution

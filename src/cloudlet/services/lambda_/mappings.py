@@ -1,116 +1,124 @@
 """Event source mappings: what is read from a source and given to a function, in batches."""
 
+from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from ...errors import NotHonoured
-from ...fabric import standing
+from ...fabric import checkpoints, standing
+from ...fabric.sources import Queue, Stream
 from ...kernel import Call
-from ...store import Table
-from . import poller, sources
-from .errors import InvalidParameterValueException, ResourceConflictException, ResourceNotFoundException
-from .limits import MAPPING_CONCURRENCY, SQS_BATCH, SQS_BATCH_WITHOUT_WINDOW
-from .records import arn_of, name_of, offset_of, version
+from . import poller
+from .errors import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+)
+from .mapping import (
+    CREATING,
+    DELETING,
+    DISABLED,
+    DISABLING,
+    ENABLING,
+    UPDATING,
+    Mapping,
+    mappings,
+    remove,
+    results,
+    save,
+    work_id,
+)
+from .mapping_checks import check, check_function, check_kind, check_position, check_source, source_of
+from .records import arn_of, name_of, offset_of
 from .service import lambda_
 
 Config = dict[str, Any]
-
-
-class Mapping(msgspec.Struct):
-    """A mapping from a source to a function."""
-
-    uuid: str
-    source: str
-    function: str
-    qualifier: str
-    modified_ms: int
-    enabled: bool = True
-    batch_size: int = 10
-    window_s: int = 0
-    filters: list[str] = []
-    concurrency: int | None = None
-    partial: bool = False  # ReportBatchItemFailures
-    tags: dict[str, str] = {}
-
-
-mappings = Table(
-    "lambda.mappings",
-    Mapping,
-    indexes={"by_function": lambda m: (m.function,), "by_source": lambda m: (m.source,)},
-)
+_BATCH_OF_STREAM, _BATCH_OF_QUEUE = 100, 10
 
 
 @lambda_.operation
 def create_event_source_mapping(
         call: Call, function_name: str, event_source_arn: str | None = None, enabled: bool = True,
-        batch_size: int | None = None, maximum_batching_window_in_seconds: int = 0,
+        batch_size: int | None = None, maximum_batching_window_in_seconds: int | None = None,
         filter_criteria: Config | None = None, scaling_config: Config | None = None,
-        function_response_types: list[str] | None = None, tags: dict[str, str] | None = None) -> Config:
+        function_response_types: list[str] | None = None, tags: dict[str, str] | None = None,
+        starting_position: str | None = None, starting_position_timestamp: datetime | None = None,
+        parallelization_factor: int | None = None, destination_config: Config | None = None,
+        maximum_record_age_in_seconds: int | None = None, maximum_retry_attempts: int | None = None,
+        bisect_batch_on_function_error: bool | None = None,
+        tumbling_window_in_seconds: int | None = None) -> Config:
     """Let a function be given what a source has."""
-    name = name_of(call, function_name)
-    version(call, name.name, name.qualifier)
     if not event_source_arn:
         raise InvalidParameterValueException("Unrecognized event source.")
-    sources.source_of(call, event_source_arn).check(call, event_source_arn)
-    for _, other in mappings.find(call, "by_source", event_source_arn):
-        if (other.function, other.qualifier) == (name.name, name.qualifier):
-            raise ResourceConflictException(
-                f'An event source mapping with event source arn ("{event_source_arn}") '
-                f'and function ("{function_name}") '
-                f"already exists. Please update or delete the existing mapping with UUID {other.uuid}",
-            )
-    record = Mapping(
-        call.ids.uuid(),
-        event_source_arn,
-        name.name,
-        name.qualifier,
-        call.now_ms,
-        enabled,
-        batch_size or 10,
-        maximum_batching_window_in_seconds,
-        _filters(filter_criteria),
-        (scaling_config or {}).get("MaximumConcurrency"),
-        _partial(function_response_types),
-        tags or {},
-    )
-    _check(record)
-    _save(call, record)
-    return shown(call, record, "Creating" if enabled else "Disabled")
+    name = name_of(call, function_name)
+    check_function(call, name)
+    source = source_of(call, event_source_arn)
+    at_ms = int(starting_position_timestamp.timestamp() * 1000) if starting_position_timestamp else None
+    settings: Config = {
+        "BatchSize": batch_size, "MaximumBatchingWindowInSeconds": maximum_batching_window_in_seconds,
+        "FilterCriteria": filter_criteria, "ScalingConfig": scaling_config,
+        "FunctionResponseTypes": function_response_types, "ParallelizationFactor": parallelization_factor,
+        "DestinationConfig": destination_config, "MaximumRecordAgeInSeconds": maximum_record_age_in_seconds,
+        "MaximumRetryAttempts": maximum_retry_attempts,
+        "BisectBatchOnFunctionError": bisect_batch_on_function_error,
+        "TumblingWindowInSeconds": tumbling_window_in_seconds}
+    check_kind(source, settings | {"StartingPosition": starting_position, "StartingPositionTimestamp": at_ms})
+    if isinstance(source, Stream):
+        check_position(call, source, event_source_arn, starting_position, at_ms)
+    check_source(call, source, event_source_arn, name)
+    _refuse_second(call, source, event_source_arn, name.name, name.qualifier)
+    record = Mapping(call.ids.uuid(), event_source_arn, name.name, name.qualifier, call.now_ms, enabled,
+                     batch_size=_BATCH_OF_STREAM if isinstance(source, Stream) else _BATCH_OF_QUEUE,
+                     tags=tags or {}, state=CREATING if enabled else DISABLED,
+                     position=starting_position or "", position_ms=at_ms or 0)
+    _apply(record, settings)
+    check(call, source, record)
+    save(call, record)
+    if isinstance(source, Stream):
+        checkpoints.begin(call, record.uuid, source, record.source, record.position, record.position_ms)
+    if enabled:
+        standing.keep(call, poller.poll, id=work_id(record.uuid), uuid=record.uuid)
+    return shown(call, record)
 
 
 @lambda_.operation
 def update_event_source_mapping(
-    call: Call,
-    uuid: str,
-    function_name: str | None = None,
-    enabled: bool | None = None,
-    batch_size: int | None = None,
-    maximum_batching_window_in_seconds: int | None = None,
-    filter_criteria: Config | None = None,
-    scaling_config: Config | None = None,
-    function_response_types: list[str] | None = None,
-) -> Config:
-    """Change a mapping; its poller starts anew with what is said."""
+        call: Call, uuid: str, function_name: str | None = None, enabled: bool | None = None,
+        batch_size: int | None = None, maximum_batching_window_in_seconds: int | None = None,
+        filter_criteria: Config | None = None, scaling_config: Config | None = None,
+        function_response_types: list[str] | None = None, parallelization_factor: int | None = None,
+        destination_config: Config | None = None, maximum_record_age_in_seconds: int | None = None,
+        maximum_retry_attempts: int | None = None, bisect_batch_on_function_error: bool | None = None,
+        tumbling_window_in_seconds: int | None = None) -> Config:
+    """Change a mapping. What its poller has under way is finished as it was, then what is said holds."""
     record = _find(call, uuid)
+    if record.state == DELETING:
+        raise ResourceInUseException("Cannot update the event source mapping because it is in use.",
+                                     Type="User")
+    settings: Config = {
+        "BatchSize": batch_size, "MaximumBatchingWindowInSeconds": maximum_batching_window_in_seconds,
+        "FilterCriteria": filter_criteria, "ScalingConfig": scaling_config,
+        "FunctionResponseTypes": function_response_types, "ParallelizationFactor": parallelization_factor,
+        "DestinationConfig": destination_config, "MaximumRecordAgeInSeconds": maximum_record_age_in_seconds,
+        "MaximumRetryAttempts": maximum_retry_attempts,
+        "BisectBatchOnFunctionError": bisect_batch_on_function_error,
+        "TumblingWindowInSeconds": tumbling_window_in_seconds}
+    source = source_of(call, record.source)
+    check_kind(source, settings)
     if function_name:
         name = name_of(call, function_name)
-        version(call, name.name, name.qualifier)
+        check_function(call, name)
+        check_source(call, source, record.source, name)
         record.function, record.qualifier = name.name, name.qualifier
-    record.enabled = record.enabled if enabled is None else enabled
-    record.batch_size = batch_size or record.batch_size
-    if maximum_batching_window_in_seconds is not None:
-        record.window_s = maximum_batching_window_in_seconds
-    if filter_criteria is not None:
-        record.filters = _filters(filter_criteria)
-    if scaling_config is not None:
-        record.concurrency = scaling_config.get("MaximumConcurrency")
-    if function_response_types is not None:
-        record.partial = _partial(function_response_types)
-    _check(record)
-    record.modified_ms = call.now_ms
-    _save(call, record)
-    return shown(call, record, "Updating")
+    _apply(record, settings)
+    check(call, source, record)
+    was, rests = record.enabled, record.state == DISABLED
+    record.enabled = was if enabled is None else enabled
+    state = UPDATING if record.enabled == was else ENABLING if record.enabled else DISABLING
+    record.state = DISABLED if rests and not record.enabled else state  # nobody polls: it is true at once
+    save(call, record)
+    if record.enabled and rests:
+        standing.keep(call, poller.poll, id=work_id(uuid), uuid=uuid)
+    return shown(call, record, state)
 
 
 @lambda_.operation
@@ -121,21 +129,24 @@ def get_event_source_mapping(call: Call, uuid: str) -> Config:
 
 @lambda_.operation
 def delete_event_source_mapping(call: Call, uuid: str) -> Config:
-    """Read no more from the source for this function."""
+    """Read no more from the source for this function; what was taken is finished first."""
     record = _find(call, uuid)
-    mappings.delete(call, uuid)
-    standing.drop(call, id=_work_id(record))
-    return shown(call, record, "Deleting")
+    if record.state == DELETING:
+        raise ResourceInUseException("Cannot delete the event source mapping because it is in use.",
+                                     Type="User")
+    rests, record.state = record.state == DISABLED, DELETING
+    if rests:
+        remove(call, uuid)
+        checkpoints.forget(call, uuid)
+    else:
+        save(call, record)
+    return shown(call, record)
 
 
 @lambda_.operation
-def list_event_source_mappings(
-    call: Call,
-    event_source_arn: str | None = None,
-    function_name: str | None = None,
-    marker: str | None = None,
-    max_items: int = 100,
-) -> Config:
+def list_event_source_mappings(call: Call, event_source_arn: str | None = None,
+                               function_name: str | None = None, marker: str | None = None,
+                               max_items: int = 100) -> Config:
     """The mappings, of one source or one function if asked."""
     if event_source_arn:
         records = [record for _, record in mappings.find(call, "by_source", event_source_arn)]
@@ -168,8 +179,8 @@ def shown(call: Call, record: Mapping, state: str = "") -> Config:
         "BatchSize": record.batch_size,
         "MaximumBatchingWindowInSeconds": record.window_s,
         "LastModified": record.modified_ms / 1000,
-        "State": state or ("Enabled" if record.enabled else "Disabled"),
-        "StateTransitionReason": "USER_INITIATED",
+        "State": state or record.state,
+        "StateTransitionReason": "User action" if record.of_stream else "USER_INITIATED",
         "FunctionResponseTypes": ["ReportBatchItemFailures"] if record.partial else [],
         "EventSourceMappingArn": call.arn(f"event-source-mapping:{record.uuid}"),
     }
@@ -177,7 +188,37 @@ def shown(call: Call, record: Mapping, state: str = "") -> Config:
         found["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in record.filters]}
     if record.concurrency:
         found["ScalingConfig"] = {"MaximumConcurrency": record.concurrency}
+    return found | _stream_shown(call, record) if record.of_stream else found
+
+
+def _stream_shown(call: Call, record: Mapping) -> Config:
+    result = results.get(call, record.uuid)
+    found: Config = {
+        "StartingPosition": record.position,
+        "ParallelizationFactor": record.lanes,
+        "DestinationConfig": {"OnFailure": {"Destination": record.on_failure} if record.on_failure else {}},
+        "MaximumRecordAgeInSeconds": record.age_s,
+        "BisectBatchOnFunctionError": record.bisect,
+        "MaximumRetryAttempts": record.retries,
+        "TumblingWindowInSeconds": record.tumbling_s,
+        "LastProcessingResult": result.text if result else "No records processed",
+    }
+    if record.position_ms:
+        found["StartingPositionTimestamp"] = record.position_ms / 1000
     return found
+
+
+def _refuse_second(call: Call, source: Queue | Stream, arn: str, function: str, qualifier: str) -> None:
+    """A function reads a source once."""
+    for _, other in mappings.find(call, "by_source", arn):
+        if (other.function, other.qualifier) != (function, qualifier) or other.state == DELETING:
+            continue
+        what = (f'An event source mapping with SQS arn (" {arn} ") and function (" {function} ")'
+                if isinstance(source, Queue) else
+                f'The event source arn (" {arn} ") and function (" {function} ") provided mapping')
+        raise ResourceConflictException(
+            f"{what} already exists. Please update or delete the existing mapping with UUID {other.uuid}",
+            Type="User")
 
 
 def _find(call: Call, uuid: str) -> Mapping:
@@ -187,43 +228,21 @@ def _find(call: Call, uuid: str) -> Mapping:
     return record
 
 
-def _save(call: Call, record: Mapping) -> None:
-    mappings.put(call, record.uuid, record=record)
-    if not record.enabled:
-        standing.drop(call, id=_work_id(record))
-        return
-    standing.keep(call, poller.poll, id=_work_id(record), source=record.source, function=record.function,
-                  qualifier=record.qualifier, batch_size=record.batch_size, window_s=record.window_s,
-                  filters=record.filters, concurrency=record.concurrency or 0, partial=record.partial)
-
-
-def _work_id(record: Mapping) -> str:
-    return f"lambda/{record.uuid}"
-
-
-def _filters(criteria: Config | None) -> list[str]:
-    return [one["Pattern"] for one in (criteria or {}).get("Filters", []) if "Pattern" in one]
-
-
-def _partial(types: list[str] | None) -> bool:
-    return "ReportBatchItemFailures" in (types or [])
-
-
-def _check(record: Mapping) -> None:
-    """The rules that hold between a mapping's settings. Those of a queue, the source there is."""
-    if record.filters:
-        raise NotHonoured("cloudlet does not filter the events of mappings yet: leave FilterCriteria out.")
-    fifo = record.source.endswith(".fifo")
-    limit = SQS_BATCH_WITHOUT_WINDOW if fifo or not record.window_s else SQS_BATCH
-    if record.batch_size > limit:
-        raise InvalidParameterValueException(
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-            if not fifo
-            else "Batch size must be between 1 and 10 for FIFO queues."
-        )
-    if fifo and record.window_s:
-        raise InvalidParameterValueException("Batching window is not supported for FIFO queues")
-    if record.concurrency and not MAPPING_CONCURRENCY[0] <= record.concurrency <= MAPPING_CONCURRENCY[1]:
-        raise InvalidParameterValueException(
-            f"MaximumConcurrency must be between {MAPPING_CONCURRENCY[0]} and {MAPPING_CONCURRENCY[1]}."
-        )
+def _apply(record: Mapping, settings: Config) -> None:
+    """Set what is said; what is not stays as it is."""
+    given = {key: value for key, value in settings.items() if value is not None}
+    plain = {"BatchSize": "batch_size", "MaximumBatchingWindowInSeconds": "window_s",
+             "ParallelizationFactor": "lanes", "MaximumRecordAgeInSeconds": "age_s",
+             "MaximumRetryAttempts": "retries", "BisectBatchOnFunctionError": "bisect",
+             "TumblingWindowInSeconds": "tumbling_s"}
+    for member, field in plain.items():
+        if member in given:
+            setattr(record, field, given[member])
+    if "FilterCriteria" in given:
+        record.filters = [one.get("Pattern", "") for one in given["FilterCriteria"].get("Filters") or ()]
+    if "ScalingConfig" in given:
+        record.concurrency = given["ScalingConfig"].get("MaximumConcurrency")
+    if "FunctionResponseTypes" in given:
+        record.partial = "ReportBatchItemFailures" in given["FunctionResponseTypes"]
+    if "DestinationConfig" in given:
+        record.on_failure = (given["DestinationConfig"].get("OnFailure") or {}).get("Destination", "")

@@ -1,154 +1,169 @@
-"""Pollers: what moves batches from a source to a function.
+"""Pollers: what moves batches from a source to a function, one standing task for each mapping.
 
-Nothing polls: the task of a mapping waits for its source's bell, takes what there is, and runs it. A queue's
-messages stay hidden while they are handled, and return by themselves if they aren't; so a crash loses none.
+The task reads the mapping, makes its state true and feeds the function (:mod:`cloudlet.fabric.queue_feed`,
+:mod:`cloudlet.fabric.stream_feed`) until the mapping is changed; what is under way then is finished first. So
+``Enabled`` means that it reads, and ``Disabled`` that nothing of it runs any more.
 """
 
 import asyncio
-import json
 import logging
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from ...errors import AwsError
-from ...fabric.sources import Record, Source
-from ...functions import Outcome
+from ...fabric import checkpoints, lanes, queue_feed
+from ...fabric.filters import filters_of
+from ...fabric.handler import Handler, Verdict, reported
+from ...fabric.queue_feed import QueueFeed
+from ...fabric.sources import Queue, Record, Stream
+from ...fabric.stream_feed import StreamFeed
+from ...functions import Outcome, Pool
 from ...kernel import Call, Conversation
+from ...kernel.call import first_of
 from ...telemetry import Trace
+from . import discards, mapping
 from .errors import TooManyRequestsException
+from .limits import MAPPING_PAYLOAD
+from .mapping import DELETING, DISABLED, ENABLED, bell, mappings, reach, remove, results
+from .mapping_checks import source_of
 from .records import Name
 from .recursion import furthest
-from .runner import run
+from .runner import counted_as, run
 from .service import lambda_
-from .sources import source_of
 
 log = logging.getLogger(__name__)
-_AT_ONCE = 5  # batches of a standard queue in flight, as Lambda begins with; it may be set higher
-_PAYLOAD = 6_000_000  # bytes of a batch, below Invoke's limit
+_ENVELOPE = 400  # bytes of an event beside its records
+_NEVER_MS = 1 << 62
 
 
 @lambda_.task
-async def poll(
-    call: Conversation,
-    *,
-    source: str,
-    function: str,
-    qualifier: str,
-    batch_size: int,
-    window_s: int,
-    filters: list[str],
-    concurrency: int,
-    partial: bool,
-) -> None:
-    """Feed a function from a source, for as long as the mapping is there."""
-    reader: Source = await call.transact(lambda inner: source_of(inner, source))
-    name = Name(function, qualifier, call.account, call.region)
-    most = concurrency or _AT_ONCE
-    running: set[asyncio.Task[None]] = set()
+async def poll(call: Conversation, *, uuid: str) -> None:
+    """Feed a function from a source, for as long as the mapping is there and enabled."""
+    while True:
+        record = await call.transact(lambda inner: _open(inner, uuid))
+        if record is None:
+            return
+        source = await call.transact(partial(source_of, arn=record.source))
+        feed = _queue_feed(call, record, source) if isinstance(source, Queue) else \
+            _stream_feed(call, record, source)
+        await feed.run()
+
+
+def _open(call: Call, uuid: str) -> mapping.Mapping | None:
+    """Make the state true that is wanted; None if there is nothing (more) to do."""
+    record = mappings.get(call, uuid)
+    if record is None:
+        return None
+    if record.state == DELETING:
+        remove(call, uuid)
+        checkpoints.forget(call, uuid)
+        return None
+    if not record.enabled:
+        reach(call, record, DISABLED)
+        mapping.rest(call, uuid)
+        return None
+    reach(call, record, ENABLED)
+    return record
+
+
+def _goes_on(record: mapping.Mapping) -> Callable[[Call], bool]:
+    def goes_on(call: Call) -> bool:
+        now = mappings.get(call, record.uuid)
+        return now is not None and now.revision == record.revision
+
+    return goes_on
+
+
+def _queue_feed(call: Conversation, record: mapping.Mapping, queue: Queue) -> QueueFeed:
+    wishes = queue_feed.Wishes(
+        batch_size=record.batch_size, window_ms=record.window_s * 1000, most=record.concurrency or 0,
+        payload=MAPPING_PAYLOAD - _ENVELOPE, steady=record.partial)
+    return QueueFeed(call, queue, record.source, wishes, filters_of(record.filters, queue.filtered),
+                     _handler(call, record), _goes_on(record), (bell(record.uuid),))
+
+
+def _stream_feed(call: Conversation, record: mapping.Mapping, stream: Stream) -> StreamFeed:
+    wishes = lanes.Wishes(
+        batch_size=record.batch_size, window_ms=record.window_s * 1000, payload=MAPPING_PAYLOAD - _ENVELOPE,
+        lanes=record.lanes, retries=record.retries, age_ms=record.age_s * 1000 if record.age_s >= 0 else -1,
+        bisect=record.bisect, tumbling_ms=record.tumbling_s * 1000)
+    told = ""
+
+    def tried(inner: Call, verdict: Verdict) -> None:
+        nonlocal told
+        text = "PROBLEM: Function call failed" if verdict.unhandled is None else "OK"
+        if text != told:
+            results.put(inner, record.uuid, record=mapping.Result(text))
+            told = text
+
+    reader = lanes.Reader(
+        record.uuid, _handler(call, record), _goes_on(record), (bell(record.uuid),),
+        lambda discarded: discards.discard(call, record, stream, discarded), tried)
+    source = lanes.Source(stream, record.source, filters_of(record.filters, stream.filtered))
+    return StreamFeed(call, source, wishes, reader)
+
+
+def _handler(call: Conversation, record: mapping.Mapping) -> Handler:
+    """The mapping's function, as a handler of batches."""
+    name = Name(record.function, record.qualifier, call.account, call.region)
+
+    async def handle(records: list[Record], envelope: Mapping[str, Any]) -> Verdict:
+        event = {"Records": [one.event for one in records], **envelope}
+        once = call.elsewhere()
+        once.trace = _trace_of(records) or call.kernel.tracer.begin(call.now_ms)
+        once.id = call.ids.uuid()
+        try:
+            outcome, ran = await run(once, name, msgspec.json.encode(event))
+        except TooManyRequestsException:
+            return Verdict(None, throttled=True)
+        except (AwsError, RuntimeError) as error:  # such as that the function is gone; it may come again
+            log.warning("the mapping of %s to %s could not run its function: %s", record.source, name.name,
+                        error)
+            return Verdict(None, throttled=True)
+        context = {"requestId": once.id, "responseContext": {
+            "statusCode": 200, "executedVersion": ran.version,
+            "functionError": "Unhandled" if outcome.error else None}}
+        return _verdict(outcome, records, context, reports=record.partial)
+
+    async def room(until_ms: int) -> bool:
+        return await _turn(call, counted_as(call, name.name), until_ms)
+
+    return Handler(handle, room)
+
+
+def _verdict(outcome: Outcome, records: list[Record], context: Mapping[str, Any], *,
+             reports: bool) -> Verdict:
+    """What the function's answer means for the batch."""
+    if outcome.error:
+        return Verdict(None, failed=True, context=context)
     try:
-        while True:
-            batch = await _gather(call, reader, source, batch_size, window_s)
-            for records in _groups(batch):
-                while len(running) >= most:
-                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                task = asyncio.create_task(_handle(call, reader, source, name, records, partial))
-                running.add(task)
-                task.add_done_callback(running.discard)
-    finally:
-        for task in tuple(running):
-            task.cancel()
+        answer = msgspec.json.decode(outcome.payload or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Verdict(None if reports else frozenset(), context=context)
+    return Verdict(reported(answer, records) if reports else frozenset(), answer=answer, context=context)
 
 
-async def _gather(
-    call: Conversation, reader: Source, source: str, batch_size: int, window_s: int
-) -> list[Record]:
-    """A batch: what is there at once or, with a window, what comes until it is full or the window closes."""
-    batch: list[Record] = []
-    deadline_ms = 1 << 62
-    while len(batch) < batch_size and sum(record.size for record in batch) < _PAYLOAD:
-        wanted = min(batch_size - len(batch), 10)
-        more = await call.until(
-            partial(_take, reader, source, wanted), *reader.bells(source), deadline_ms=deadline_ms,
-            next_ms=lambda inner: reader.next_ms(inner, source))
-        if more is None:
-            break
-        if not batch:
-            deadline_ms = call.now_ms + window_s * 1000
-        batch.extend(more)
-        if not window_s and len(more) < wanted:
-            break
-    return batch
-
-
-def _take(reader: Source, source: str, limit: int, call: Call) -> list[Record] | None:
-    return reader.take(call, source, limit, None) or None
-
-
-def _groups(batch: list[Record]) -> list[list[Record]]:
-    """Records that must be handled in order stay together; each group is a batch of its own."""
-    found: dict[str, list[Record]] = {}
-    for record in batch:
-        found.setdefault(record.group, []).append(record)
-    return list(found.values())
-
-
-async def _handle(call: Conversation, reader: Source, source: str, name: Name, records: list[Record],
-                  partial: bool) -> None:
-    """Give a batch to the function, and acknowledge what it has handled."""
-    payload = json.dumps({"Records": [record.event for record in records]}).encode()
-    once = call.elsewhere()
-    once.trace = _trace_of(records) or call.kernel.tracer.begin(call.now_ms)
-    once.id = call.ids.uuid()
+async def _turn(call: Conversation, key: str, until_ms: int) -> bool:
+    """Wait until another invocation of the function is over, or for ``until_ms``: then False."""
+    pool, clock = call.use(Pool), call.kernel.clock
+    if not pool.turns.running[key]:
+        await clock.sleep_until(until_ms)
+        return False
+    turn = asyncio.ensure_future(pool.turns.wait(key))
     try:
-        outcome, _ = await run(once, name, payload)
-        failed = _failed(outcome, records, partial)
-    except TooManyRequestsException:
-        failed = records
-    except AwsError as error:
-        log.warning("the mapping of %s to %s could not run its function: %s", source, name.name, error)
-        failed = records
-    except RuntimeError:
-        log.exception("the mapping of %s to %s could not run its function", source, name.name)
-        failed = records
-    lost = {record.id for record in failed}
-
-    def settle(inner: Call) -> None:
-        done = [record for record in records if record.id not in lost]
-        if done:
-            reader.done(inner, source, done)
-        if failed:
-            reader.failed(inner, source, failed)
-
-    await call.transact(settle)
+        await first_of(asyncio.shield(turn), clock.sleep_until(until_ms))
+    except asyncio.CancelledError:
+        if turn.done():  # it was our turn, and we don't take it: the next may
+            pool.turns.running[key] += 1
+            pool.turns.leave(key)
+        raise
+    return turn.done() or not turn.cancel()
 
 
 def _trace_of(records: list[Record]) -> Trace | None:
     """Of the traces that the records brought along, the one the batch goes on with."""
     headers = (str(record.event.get("attributes", {}).get("AWSTraceHeader", "")) for record in records)
     return furthest([trace for header in headers if (trace := Trace.parse(header))])
-
-
-def _failed(outcome: Outcome, records: list[Record], partial: bool) -> list[Record]:
-    """The records that were not handled, as the function's answer tells.
-
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-    """
-    if outcome.error:
-        return records
-    if not partial:
-        return []
-    try:
-        answer: Any = json.loads(outcome.payload or b"null")
-        failures = (answer or {}).get("batchItemFailures") or []
-        ids = {failure["itemIdentifier"] for failure in failures}
-    except (ValueError, AttributeError, TypeError, KeyError):
-        return records
-    known = {record.id for record in records}
-    if not ids <= known:
-        return records
-    if (
-        records[0].group and ids
-    ):  # order is kept: nothing of the group after the first failure counts as handled
-        first = next(n for n, record in enumerate(records) if record.id in ids)
-        return records[first:]
-    return [record for record in records if record.id in ids]

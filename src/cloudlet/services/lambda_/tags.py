@@ -8,7 +8,7 @@ from ...errors import NotHonoured
 from ...kernel import Call
 from . import checks
 from .errors import InvalidParameterValueException, ResourceNotFoundException
-from .mappings import mappings
+from .mapping import mappings
 from .records import function, functions, name_of, version
 from .service import lambda_
 from .versions import renew

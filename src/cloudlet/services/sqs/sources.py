@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from ...errors import AwsError
-from ...fabric.sources import Record, Source
+from ...fabric.sources import Filtered, Record
+from ...fabric.sources import Queue as QueueSource
 from ...kernel import Call
-from . import handling, receiving
+from . import handling, receipt, receiving, standard
 from .message import Message, digest, md5
 from .queue import Queue, of_arn
 from .service import sqs
@@ -36,6 +37,9 @@ def _next_ms(call: Call, arn: str) -> int | None:
 
 def _done(call: Call, arn: str, records: list[Record]) -> None:
     there, queue = of_arn(call, arn)
+    if not queue.fifo:
+        standard.delete_all(there, queue, [receipt.read(queue.id, record.handle) for record in records])
+        return
     for record in records:
         try:
             handling.delete(there, queue, record.handle)
@@ -63,8 +67,7 @@ def _record(call: Call, queue: Queue, message: Message, handle: str) -> Record:
         event["messageAttributes"] = {name: _attribute(value) for name, value in message.attributes.items()}
         event["md5OfMessageAttributes"] = digest(message.attributes)
     event |= {"eventSource": "aws:sqs", "eventSourceARN": queue.arn, "awsRegion": call.region}
-    size = len(msgspec.json.encode(event))
-    return Record(message.id, event, handle, size, message.group if queue.fifo else "")
+    return Record(message.id, event, len(msgspec.json.encode(event)), handle)
 
 
 def _attribute(value: dict[str, Any]) -> dict[str, Any]:
@@ -77,5 +80,6 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
     return found | {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
 
 
-source = Source(bells=_bells, take=_take, next_ms=_next_ms, done=_done, failed=_failed, check=_check)
+source = QueueSource(bells=_bells, take=_take, next_ms=_next_ms, done=_done, failed=_failed, check=_check,
+                     filtered=Filtered(dict, "body"))
 sqs.source(source)

@@ -108,11 +108,20 @@ def find(call: Call, queue: Queue, receipt: Receipt) -> Found | None:
 
 def delete(call: Call, queue: Queue, receipt: Receipt, handle: str) -> None:
     """Delete a message; as in AWS a stale receipt is no error, and deletes nothing."""
-    found = find(call, queue, receipt)
-    if found is None:
-        return
-    _lift(call, queue, receipt.position, found)
-    tally.add(call, queue.home, ready=-(not found.hidden), in_flight=-found.hidden)
+    delete_all(call, queue, [receipt])
+
+
+def delete_all(call: Call, queue: Queue, receipts: list[Receipt]) -> None:
+    """Delete the messages of several receipts, and count them once."""
+    ready = in_flight = 0
+    for receipt in receipts:
+        found = find(call, queue, receipt)
+        if found is not None:
+            _lift(call, queue, receipt.position, found)
+            ready -= not found.hidden
+            in_flight -= found.hidden
+    if ready or in_flight:
+        tally.add(call, queue.home, ready=ready, in_flight=in_flight)
 
 
 def hide(call: Call, queue: Queue, receipt: Receipt, handle: str, hide_ms: int) -> Message:
