@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from .cgroups import Groups
+from .runtimes import CUSTOM
 
 _GUEST = Path(__file__).parent / "guest"
 _TRIAL = """
@@ -91,6 +92,8 @@ def abilities() -> list[Ability]:
         why = (f"the control group of this process does not let it limit {control}; {instead}"
                "to have it, run as root or in a unit with Delegate=yes")
         found.append(Ability(f"{control} limit", has, what if has else why))
+    found.append(Ability("custom runtimes", True,
+                         f"{', '.join(CUSTOM)}: a bootstrap that runs on this system"))
     node = shutil.which("node")
     found.append(Ability("Node.js functions", bool(node), node or "node is not installed"))
     return found

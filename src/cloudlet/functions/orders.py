@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from . import inits
 from .isolation import can_isolate
+from .runtimes import CUSTOM
 from .spec import Spec
 
+_SUFFIXES = (".py", ".js", ".mjs", ".cjs")  # of files with handlers
 _PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
 
 
@@ -18,8 +21,9 @@ def order(spec: Spec, given: dict[str, str]) -> dict[str, Any]:
 def blank_order(interpreter: Path, runtime: str) -> dict[str, Any]:
     """What the zygote must know to start a process for any function; Python's are forks of its own."""
     guest = "/var/runtime/cloudlet" if can_isolate() else str(Path(__file__).parent / "guest")
-    argv = [] if runtime.startswith("python") else [str(interpreter), f"{guest}/node_worker.mjs"]
-    return {"tmp_mb": 512, "argv": argv,
+    has_init = runtime.startswith(inits.KIND)
+    argv = [] if has_init or runtime.startswith("python") else [str(interpreter), f"{guest}/node_worker.mjs"]
+    return {"tmp_mb": 512, "argv": argv, "init": has_init,
             "environment": {"PATH": _PATH, "HOME": "/tmp", "LANG": "en_US.UTF-8", "TZ": ":UTC"}}
 
 
@@ -60,10 +64,11 @@ def environment(spec: Spec, stream: str, endpoint: str) -> dict[str, str]:
 
 def stamp(spec: Spec) -> int:
     """When the handler's file was last written: a saved file is live on the very next call."""
-    module = spec.handler.rpartition(".")[0]
-    for suffix in (".py", ".js", ".mjs", ".cjs"):
+    module = spec.handler.rpartition(".")[0].replace(".", "/")
+    names = ("bootstrap",) if spec.runtime in CUSTOM else (f"{module}{suffix}" for suffix in _SUFFIXES)
+    for name in names:
         try:
-            return (spec.code / f"{module.replace('.', '/')}{suffix}").stat().st_mtime_ns
+            return (spec.code / name).stat().st_mtime_ns
         except OSError:
             continue
     return 0

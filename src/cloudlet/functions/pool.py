@@ -17,15 +17,16 @@ from typing import Any, TypeVar
 
 from ..clock import Clock
 from ..ids import Ids
+from . import inits
 from .cgroups import Groups
 from .kept import InitFailed, Kept
 from .orders import blank_order, environment, order, stamp
-from .runtimes import OWN, Runtimes
-from .snapshots import Snapshot, SnapshotFailed
+from .runtimes import CUSTOM, OWN, Runtimes
+from .snapshots import Snapshots
 from .spec import Credentials, Invocation, Outcome, Spec, Trial
 from .turns import Turns
-from .worker import Origin, Worker
-from .zygotes import Zygote
+from .worker import Worker
+from .zygotes import Origin, Zygote
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Pool:
     """Runs functions."""
 
     def __init__(self, clock: Clock, ids: Ids, runtimes: Runtimes) -> None:
-        self._clock, self._ids, self.runtimes = clock, ids, runtimes
+        self.clock, self._ids, self.runtimes = clock, ids, runtimes
         self._groups = Groups()
         self._zygotes: dict[Path, Zygote] = {}
         self._workers: dict[str, Worker] = {}
@@ -52,10 +53,11 @@ class Pool:
         self._starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
         self._waiting: dict[str, deque[asyncio.Future[Worker]]] = defaultdict(deque)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._snapshots: dict[str, asyncio.Task[Snapshot]] = {}
+        self.snapshots = Snapshots(self)
         self.kept = Kept(self)
         self.trials: dict[str, Trial] = {}  # by the names of functions
         self._debugged: dict[str, asyncio.Lock] = {}
+        self._with_init: set[str] = set()  # keys of plain functions whose code wants the Runtime API
         self._sweeper: asyncio.TimerHandle | None = None
         self.turns = Turns()
         self.streaming: set[asyncio.Task[Any]] = set()  # invocations that those who asked may have left
@@ -100,15 +102,6 @@ class Pool:
         """Those of one function that take events or will."""
         return [one for one in self._workers.values() if one.spec.key == key and one.usable and one.stream]
 
-    async def snapshot(self, spec: Spec, credentials: Credentials) -> Snapshot:
-        """The initialised process that workers of ``spec`` are copied from, made now if there is none."""
-        making = self._snapshots.get(spec.key)
-        if making is None or (making.done() and not self._good(making)):
-            if making:
-                _retire(making)
-            making = self._snapshots[spec.key] = self._begin(self._take(spec, credentials))
-        return await asyncio.shield(making)
-
     @property
     def debugging(self) -> bool:
         """Whether somebody looks at a function, and nobody should be hurried."""
@@ -132,7 +125,9 @@ class Pool:
 
     async def warm(self, runtime: str) -> None:
         """Start what a runtime needs before the first call asks for it."""
-        served = self.runtimes.serving(runtime)
+        served = runtime if runtime.startswith(inits.KIND) else self.runtimes.serving(runtime)
+        if served in CUSTOM:
+            served = inits.kind_of(served)
         if served not in self._blanks:
             self._blanks[served] = self._start_blank(served)
 
@@ -167,7 +162,7 @@ class Pool:
     def _fresh(self, worker: Worker) -> bool:
         """Whether it may take another event: it is well, its code the present one, its credentials last."""
         written = stamp(worker.spec) if worker.spec.watched else 0
-        age_ms = self._clock.now_ms() - self._born[worker.id] if worker.usable else -1
+        age_ms = self.clock.now_ms() - self._born[worker.id] if worker.usable else -1
         return worker.stamp == written and 0 <= age_ms < CREDENTIALS_MS
 
     def _give_back(self, worker: Worker) -> None:
@@ -188,7 +183,7 @@ class Pool:
         """The first worker that somebody gives back or that has been started."""
         place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._waiting[spec.key].append(place)
-        self._begin(self._start_for(place, spec, credentials))
+        self.begin(self._start_for(place, spec, credentials))
         try:
             return await place
         finally:
@@ -230,82 +225,60 @@ class Pool:
     async def _start(self, spec: Spec, credentials: Credentials, how: str = "on-demand") -> Worker:
         """Let a process that waits for a function become a worker of this one."""
         if spec.snapshot:
-            return await self._restore(spec, credentials)
+            return await self.snapshots.restore(spec, credentials)
         given, runtime = await credentials(spec), self.runtimes.serving(spec.runtime)
-        worker = await self._blank(runtime)
-        await self._adopt(worker, spec, given, how)
-        await self.warm(runtime)  # the next one begins to wait, now that this one does not need the processor
+        has_init = spec.key in self._with_init or inits.wanted(spec)
+        blank = inits.kind_of(runtime) if has_init else runtime
+        if inits.has_extensions(spec):  # the ports on which they listen must be free again
+            former = [one for one in self._workers.values() if one.ending and one.spec.arn == spec.arn]
+            await asyncio.gather(*(one.gone() for one in former))
+        worker = await self._blank(blank)
+        knocked = await self.adopt(worker, spec, given, how, init_for=runtime if has_init else "")
+        if knocked:
+            self._with_init.add(spec.key)
+            await self.warm(runtime)
+            return await self._start(spec, credentials, how)
+        await self.warm(blank)  # the next one begins to wait, now that this one does not need the processor
         return worker
 
-    async def _adopt(self, worker: Worker, spec: Spec, given: dict[str, str], how: str) -> None:
+    async def adopt(self, worker: Worker, spec: Spec, given: dict[str, str], how: str, *,
+                     init_for: str = "") -> bool:
+        """Let a process load a function; True if its code has asked for what only an init can give."""
         worker.stamp = stamp(spec) if spec.watched else 0
-        self._born[worker.id] = self._clock.now_ms()
-        stream = self._stream(spec, worker.id)
-        told = environment(spec, stream, self.endpoint)
-        told["AWS_LAMBDA_INITIALIZATION_TYPE"] = how
+        self._born[worker.id] = self.clock.now_ms()
+        stream = self.stream_name(spec, worker.id)
+        told = environment(spec, stream, self.endpoint) | {"AWS_LAMBDA_INITIALIZATION_TYPE": how} | given
+        wanted, door = order(spec, told), None
+        if init_for:
+            interpreter = self.runtimes.interpreter(init_for)
+            wanted["setup"] = inits.setup(spec, stream, told, init_for, interpreter)
+        elif not spec.snapshot:
+            door = inits.Door(lambda: worker.kill("knocked"))
+            told["AWS_LAMBDA_RUNTIME_API"] = door.address
         try:
-            await worker.adopt(spec, stream, order(spec, told | given))
+            await worker.adopt(spec, stream, wanted)
         except BaseException:
             worker.kill()
             raise
+        finally:
+            if door:
+                door.close()
+        return bool(door and door.knocked)
 
-    def _stream(self, spec: Spec, id: str) -> str:
-        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_ms() / 1000))
+    def stream_name(self, spec: Spec, id: str) -> str:
+        """The name of a worker's log stream."""
+        day = time.strftime("%Y/%m/%d", time.gmtime(self.clock.now_ms() / 1000))
         return f"{day}/[{spec.version}]{id}"
 
-    def _good(self, making: asyncio.Task[Snapshot]) -> bool:
-        if making.cancelled() or making.exception():
-            return False
-        snapshot = making.result()
-        return snapshot.usable and 0 <= self._clock.now_ms() - snapshot.taken_ms < CREDENTIALS_MS
-
-    async def _take(self, spec: Spec, credentials: Credentials) -> Snapshot:
-        """Initialise a function once, for all the workers to come."""
-        given, runtime = await credentials(spec), self.runtimes.serving(spec.runtime)
-        template = self._make(spec, self._zygote(self.runtimes.interpreter(runtime)))
-        snapshot = Snapshot(template, self._ended, self._clock.now_ms())
-        await template.start(blank_order(self.runtimes.interpreter(runtime), runtime), snapshot.theirs)
-        await self._adopt(template, spec, given, "snap-start")
-        template.forget_init()
-        try:
-            await snapshot.taken()
-        except SnapshotFailed:
-            template.kill()
-            raise
-        snapshot.spare = self._begin(self._copy(spec, snapshot))
-        return snapshot
-
-    async def _restore(self, spec: Spec, credentials: Credentials) -> Worker:
-        """A copy of the initialised process; the next one is made when this one has begun."""
-        snapshot = await self.snapshot(spec, credentials)
-        spare, snapshot.spare = snapshot.spare, None
-        worker = await (spare or self._copy(spec, snapshot))
-        if not worker.usable:
-            worker = await self._copy(spec, snapshot)
-        worker.stream = self._stream(spec, worker.id)
-        await worker.wake({"AWS_LAMBDA_LOG_STREAM_NAME": worker.stream})
-        if snapshot.spare is None:
-            snapshot.spare = self._begin(self._copy(spec, snapshot))
-        return worker
-
-    async def _copy(self, spec: Spec, snapshot: Snapshot) -> Worker:
-        worker = self._make(spec, snapshot)
-        try:
-            await worker.start({"tmp_mb": spec.tmp_mb})
-        except BaseException:
-            self._forget(worker.id)
-            worker.abandon()
-            raise
-        return worker
-
-    def _make(self, spec: Spec, origin: Origin) -> Worker:
+    def make(self, spec: Spec, origin: Origin) -> Worker:
+        """A worker that is not started yet, in a control group of its own."""
         id = self._ids.hex(32)
         group = self._groups.create(id, spec.memory_mb, spec.tmp_mb)
-        worker = Worker(id, spec, origin, group, "", self._between, self._clock.now_ms)
-        self._workers[id], self._born[id] = worker, self._clock.now_ms()
+        worker = Worker(id, spec, origin, group, "", self._between, self.clock.now_ms)
+        self._workers[id], self._born[id] = worker, self.clock.now_ms()
         return worker
 
-    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start what nobody may wait for; it ends with the pool at the latest."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -320,29 +293,33 @@ class Pool:
     def _start_blank(self, runtime: str) -> "asyncio.Task[Worker]":
         async def start() -> Worker:
             spec = Spec("", "", "", "", runtime, "", Path(), memory_mb=_BLANK_MB)
-            worker = self._make(spec, self._zygote(self._fork_interpreter(runtime)))
-            await worker.start(blank_order(self.runtimes.interpreter(runtime), runtime))
+            zygote = self.zygote(self._interpreter(runtime if "python" in runtime else OWN))
+            worker = self.make(spec, zygote)
+            await worker.start(blank_order(self._interpreter(runtime), runtime))
             return worker
-        return self._begin(start())
+        return self.begin(start())
 
-    def _zygote(self, interpreter_path: Path) -> Zygote:
+    def zygote(self, interpreter_path: Path) -> Zygote:
+        """The zygote of an interpreter, started now if it does not run."""
         zygote = self._zygotes.get(interpreter_path)
         if zygote is None:
-            zygote = self._zygotes[interpreter_path] = Zygote(interpreter_path, self._ended, self._lost)
+            zygote = self._zygotes[interpreter_path] = Zygote(interpreter_path, self.ended, self._lost)
         return zygote
 
-    def _fork_interpreter(self, runtime: str) -> Path:
-        """The interpreter of the zygote for ``runtime``; Node's workers are started by our own."""
-        return self.runtimes.interpreter(runtime if runtime.startswith("python") else OWN)
+    def _interpreter(self, blank: str) -> Path:
+        """What a kind of blank worker runs on; Node.js's are started by a zygote of our own."""
+        return self.runtimes.interpreter(blank.removeprefix(inits.KIND))
 
-    def _ended(self, id: str, status: int) -> None:
-        worker = self._forget(id)
+    def ended(self, id: str, status: int) -> None:
+        """A worker's process has ended."""
+        worker = self.forget(id)
         if worker:
             worker.ended(status)
             if self.kept.most(worker.spec.key):
-                self._begin(self.kept.refill(worker.spec.key))
+                self.begin(self.kept.refill(worker.spec.key))
 
-    def _forget(self, id: str) -> Worker | None:
+    def forget(self, id: str) -> Worker | None:
+        """A worker is no more; it comes back, if it was known."""
         worker = self._workers.pop(id, None)
         self._born.pop(id, None)
         if worker and worker in self._idle.get(worker.spec.key, ()):
@@ -353,7 +330,7 @@ class Pool:
         """A zygote has died, and all its workers with it."""
         self._zygotes = {path: one for path, one in self._zygotes.items() if one is not zygote}
         for worker in [one for one in self._workers.values() if one.zygote is zygote]:
-            self._forget(worker.id)
+            self.forget(worker.id)
             worker.abandon()
 
     def _between(self, worker: Worker, lines: Lines) -> None:
@@ -375,13 +352,6 @@ class Pool:
                 worker.kill()
             if not idle:
                 del self._idle[key]
-        for key, making in list(self._snapshots.items()):
-            if making.done() and not (self._good(making) and now - making.result().used_at < IDLE_S):
-                _retire(self._snapshots.pop(key))
-        if self._idle or self._snapshots:
+        self.snapshots.sweep(now, IDLE_S)
+        if self._idle or self.snapshots:
             self._sweep_later()
-
-
-def _retire(making: asyncio.Task[Snapshot]) -> None:
-    if not making.cancelled() and not making.exception():
-        making.result().retire()

@@ -14,6 +14,8 @@ from pathlib import Path
 from ..errors import AwsError
 
 OWN = f"python3.{sys.version_info.minor}"  # the one cloudlet itself runs on
+CUSTOM = ("provided.al2", "provided.al2023")  # bring their own program: whatever runs on this machine
+_ENDED = ("provided",)  # on AWS: nothing can be created with it any more
 _PYTHONS = tuple(f"python3.{minor}" for minor in range(9, 16))
 _NODE = re.compile(r"v(\d+)\.")
 # where version managers keep interpreters that are on nobody's PATH
@@ -40,25 +42,32 @@ class Runtimes:
 
     def serving(self, runtime: str) -> str:
         """The installed runtime that serves ``runtime``; an error that says what there is instead."""
-        if _found(runtime):
+        if runtime in CUSTOM or _found(runtime):
             return runtime
+        if runtime in _ENDED:
+            raise InvalidParameterValueException(
+                f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS "
+                "Lambda functions. We recommend you use a supported runtime while creating or updating "
+                "functions.")
         there = found()
         wanted = _NAME.fullmatch(runtime)
         kin = [(abs(int(match[2]) - int(wanted[2])), name) for name in there
                if wanted and (match := _NAME.fullmatch(name)) and match[1] == wanted[1]]
         if kin and self._nearest:
             return min(kin)[1]
+        names = ", ".join(sorted((*there, *CUSTOM)))
         advice = " or start cloudlet with --nearest-runtime" if kin else ""
         raise InvalidParameterValueException(
-            f"The runtime {runtime} is not installed on this machine. Installed: {', '.join(sorted(there))}. "
+            f"The runtime {runtime} is not installed on this machine. Installed: {names}. "
             f"Install its interpreter, set the function's Runtime to one of these,{advice}.".replace(
                 ",.", "."
             )
         )
 
     def interpreter(self, runtime: str) -> Path:
-        """The interpreter that serves ``runtime``."""
-        path = _found(self.serving(runtime))
+        """The interpreter that serves ``runtime``; for a custom one, what its init runs on."""
+        served = self.serving(runtime)
+        path = _found(OWN if served in CUSTOM else served)
         assert path
         return path
 

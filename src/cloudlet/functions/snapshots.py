@@ -1,129 +1,99 @@
-"""The cloudlet's side of a snapshot: an initialised function from which workers are restored.
+"""SnapStart: which functions are initialised once, and the copies that are made of them."""
 
-To a worker it is what a zygote is to others: it forks it, kills it, and tells how it ended.
-"""
-
-import array
 import asyncio
-import contextlib
-import json
-import os
-import signal
-import socket
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from . import inits
+from .orders import blank_order
+from .snapshot import Snapshot, SnapshotFailed
+from .spec import Credentials, Spec
 from .worker import Worker
 
-_CREDENTIALS = 2  # SCM_CREDENTIALS, which Python names only in newer releases
-_PASSCRED = 16
+if TYPE_CHECKING:
+    from .pool import Pool
+
+LASTS_MS = 6 * 3_600_000  # a snapshot is taken again after this: its credentials last twice as long
 
 
-class SnapshotFailed(Exception):
-    """The function could not be initialised; the text is what it said."""
+class Snapshots:
+    """The snapshots that there are, by what the pool knows functions by."""
 
+    def __init__(self, pool: "Pool") -> None:
+        self._pool = pool
+        self._taken: dict[str, asyncio.Task[Snapshot]] = {}
 
-class Snapshot:
-    """Restores workers of one version of a function."""
+    def __len__(self) -> int:
+        return len(self._taken)
 
-    def __init__(self, template: Worker, ended: Callable[[str, int], None], taken_ms: int) -> None:
-        self._template, self._ended, self.taken_ms = template, ended, taken_ms
-        self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._ours.setblocking(False)
-        self._ours.setsockopt(socket.SOL_SOCKET, _PASSCRED, 1)
-        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._started: dict[str, asyncio.Future[int]] = {}
-        self._handles: dict[str, int] = {}  # of processes, which unlike their numbers are never given again
-        self._retired = False
-        self.spare: asyncio.Task[Worker] | None = None  # a copy that waits to be the next worker
-        self.used_at = time.monotonic()
-        asyncio.get_running_loop().add_reader(self._ours, self._hear)
+    async def of(self, spec: Spec, credentials: Credentials) -> Snapshot:
+        """The initialised process that workers of ``spec`` are copied from, made now if there is none.
 
-    @property
-    def usable(self) -> bool:
-        """Whether workers can be restored from it."""
-        return self._template.usable and not self._retired
+        :class:`SnapshotFailed` if the function can't be initialised.
+        """
+        taking = self._taken.get(spec.key)
+        if taking is None or (taking.done() and not self._good(taking)):
+            if taking:
+                _retire(taking)
+            taking = self._taken[spec.key] = self._pool.begin(self._take(spec, credentials))
+        return await asyncio.shield(taking)
 
-    async def taken(self) -> None:
-        """Until the function is initialised and frozen; :class:`SnapshotFailed` if it can't be."""
-        self.theirs.close()
-        if self._template.failure:
-            raise SnapshotFailed(self._template.failure)
-        await self._ready
+    async def restore(self, spec: Spec, credentials: Credentials) -> Worker:
+        """A copy of the initialised process; the next one is made when this one has begun."""
+        snapshot = await self.of(spec, credentials)
+        spare, snapshot.spare = snapshot.spare, None
+        worker = await (spare or self._copy(spec, snapshot))
+        if not worker.usable:
+            worker = await self._copy(spec, snapshot)
+        worker.stream = self._pool.stream_name(spec, worker.id)
+        await worker.wake({"AWS_LAMBDA_LOG_STREAM_NAME": worker.stream})
+        if snapshot.spare is None:
+            snapshot.spare = self._pool.begin(self._copy(spec, snapshot))
+        return worker
 
-    async def fork(self, order: dict[str, Any], files: list[int]) -> int:
-        """Restore a worker; its process id comes back. It waits to be told its environment."""
-        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._started[order["id"]] = started
-        self.used_at = time.monotonic()
-        socket.send_fds(self._ours, [json.dumps(order).encode()], files)
-        pid = await started
-        self._handles[order["id"]] = os.pidfd_open(pid)
-        for folder in order["cgroups"]:
-            (Path(folder) / "cgroup.procs").write_text(str(pid))
-        return pid
+    def sweep(self, now: float, idle_s: float) -> None:
+        """Let those go that nobody has used for long."""
+        for key, taking in list(self._taken.items()):
+            if taking.done() and not (self._good(taking) and now - taking.result().used_at < idle_s):
+                _retire(self._taken.pop(key))
 
-    async def furnish(self, order: dict[str, Any]) -> None:
-        """Nothing: what is restored sees what the snapshot saw."""
+    def _good(self, taking: asyncio.Task[Snapshot]) -> bool:
+        if taking.cancelled() or taking.exception():
+            return False
+        snapshot = taking.result()
+        return snapshot.usable and 0 <= self._pool.clock.now_ms() - snapshot.taken_ms < LASTS_MS
 
-    def kill(self, worker: str) -> None:
-        """End a worker, and all it has started."""
-        handle = self._handles.get(worker)
-        if handle is not None:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-
-    def retire(self) -> None:
-        """Let nothing more be restored; the snapshot ends with its last worker."""
-        self._retired = True
-        if self.spare and self.spare.done() and not self.spare.cancelled() and not self.spare.exception():
-            self.spare.result().kill()
-        if not self._handles:
-            self._template.kill()
-
-    def _hear(self) -> None:
+    async def _take(self, spec: Spec, credentials: Credentials) -> Snapshot:
+        """Initialise a function once, for all the workers to come."""
+        if inits.wanted(spec):
+            raise SnapshotFailed("cloudlet takes no snapshots of functions with extensions or a wrapper: "
+                                 "leave SnapStart out, or the layer that brings them.")
+        pool = self._pool
+        given, runtime = await credentials(spec), pool.runtimes.serving(spec.runtime)
+        interpreter = pool.runtimes.interpreter(runtime)
+        template = pool.make(spec, pool.zygote(interpreter))
+        snapshot = Snapshot(template, pool.ended, pool.clock.now_ms())
+        await template.start(blank_order(interpreter, runtime), snapshot.theirs)
+        await pool.adopt(template, spec, given, "snap-start")
+        template.forget_init()
         try:
-            raw, ancillary, _, _ = self._ours.recvmsg(1 << 16, socket.CMSG_SPACE(12))
-        except BlockingIOError:
-            return
-        except OSError:
-            raw, ancillary = b"", []
-        if not raw:
-            self._die()
-            return
-        news = json.loads(raw)
-        if "ready" in news and not self._ready.done():
-            self._ready.set_result(None)
-        elif "started" in news:
-            self._welcome(news["started"], ancillary)
-        elif news.get("ended") in self._handles:
-            self._bury(news["ended"], int(news["status"]))
+            await snapshot.taken()
+        except SnapshotFailed:
+            template.kill()
+            raise
+        snapshot.spare = pool.begin(self._copy(spec, snapshot))
+        return snapshot
 
-    def _welcome(self, worker: str, ancillary: list[Any]) -> None:
-        started = self._started.pop(worker, None)
-        for _, kind, data in ancillary:
-            if kind == _CREDENTIALS and started and not started.done():
-                started.set_result(array.array("i", data)[0])
+    async def _copy(self, spec: Spec, snapshot: Snapshot) -> Worker:
+        worker = self._pool.make(spec, snapshot)
+        try:
+            await worker.start({"tmp_mb": spec.tmp_mb})
+        except BaseException:
+            self._pool.forget(worker.id)
+            worker.abandon()
+            raise
+        return worker
 
-    def _bury(self, worker: str, status: int) -> None:
-        os.close(self._handles.pop(worker))
-        self._ended(worker, status)
-        if self._retired and not self._handles:
-            self._template.kill()
 
-    def _die(self) -> None:
-        """The snapshot is gone, and all that was restored from it."""
-        asyncio.get_running_loop().remove_reader(self._ours)
-        self._ours.close()
-        self._retired = True
-        failure = SnapshotFailed(self._template.failure or "The function ended while its snapshot was taken.")
-        if not self._ready.done():
-            self._ready.set_exception(failure)
-            self._ready.exception()  # it may be that nobody asks
-        for waiting in self._started.values():
-            if not waiting.done():
-                waiting.set_exception(failure)
-        for worker in list(self._handles):
-            self._bury(worker, -9)
+def _retire(taking: asyncio.Task[Snapshot]) -> None:
+    if not taking.cancelled() and not taking.exception():
+        taking.result().retire()

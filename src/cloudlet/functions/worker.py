@@ -7,26 +7,19 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from . import levels
+from . import inits, levels
 from .cgroups import Group
 from .countdown import Countdown
 from .spec import Invocation, Outcome, Spec
 from .streaming import ResponseStream
+from .zygotes import Origin, how_it_ended
 
 _HEAD = struct.Struct(">IB")
 PAYLOAD_LIMIT = 6 * 1024 * 1024 + 100  # bytes of an answer
 INIT_LIMIT_S = 10.0
 _LINE_LIMIT = 256 << 10  # bytes of a log event
-
-
-class Origin(Protocol):
-    """Where workers come from: a zygote, or the snapshot of an initialised function."""
-
-    async def fork(self, order: dict[str, Any], files: list[int], /) -> int: ...
-    async def furnish(self, order: dict[str, Any], /) -> None: ...
-    def kill(self, worker: str, /) -> None: ...
 
 
 class Worker(asyncio.Protocol):
@@ -60,6 +53,8 @@ class Worker(asyncio.Protocol):
         self._init: dict[str, Any] | None = None  # what initialisation took; told once
         self._response = ResponseStream(PAYLOAD_LIMIT)  # what the invocation has written before its end
         self._gone = asyncio.Event()
+        self._has_init = False
+        self._end_timer: asyncio.TimerHandle | None = None
 
     async def start(self, order: dict[str, Any], *more: socket.socket) -> None:
         """Have the process started, for a function that is not known yet; it gets ``more`` besides."""
@@ -75,7 +70,8 @@ class Worker(asyncio.Protocol):
         self._group.watch(lambda: self.kill("memory"))
         folders = {key: order[key] for key in ("task", "layers", "dependencies", "tmp_mb")}
         await self.zygote.furnish({**folders, "id": self.id})
-        await self._load(begun, order["environment"])
+        self._has_init = "setup" in order
+        await self._load(begun, order["setup"] if self._has_init else order["environment"])
 
     async def wake(self, environment: dict[str, str]) -> None:
         """Let a copy of a snapshot, which has loaded the function already, become a worker."""
@@ -91,7 +87,7 @@ class Worker(asyncio.Protocol):
         if not self._init or not self._init["failure"]:
             return ""
         kind, body = self._init["failure"]
-        return body.decode("utf-8", "replace") if kind == "F" else f"Error: {_how(self._status)}"
+        return body.decode("utf-8", "replace") if kind == "F" else f"Error: {how_it_ended(self._status)}"
 
     def forget_init(self) -> None:
         """Let the first invocation not tell of the initialisation, for which nobody waited."""
@@ -116,19 +112,23 @@ class Worker(asyncio.Protocol):
             theirs.close()
             os.close(log_write)
 
-    async def _load(self, begun: float, environment: dict[str, str]) -> None:
+    async def _load(self, begun: float, told: dict[str, Any]) -> None:
         """Tell the process its function; until that has been loaded, or has failed to."""
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
         if self._transport is not None:
-            body = json.dumps(environment).encode()
+            body = json.dumps(told).encode()
             self._transport.write(_HEAD.pack(len(body), ord("C")) + body)
         else:
             self._waiting.set_result(("X", b""))
-        self._countdown = Countdown(INIT_LIMIT_S, lambda: self.kill("init"))
+        # an init keeps the limit itself, and tries again with the event
+        limit_s = INIT_LIMIT_S + (inits.SHUTDOWN_S if self._has_init else 0)
+        self._countdown = Countdown(limit_s, lambda: self.kill("init"))
         kind, body = await self._waiting
         self._countdown.cancel()
         self._init = {"ms": (time.perf_counter() - begun) * 1000, "failure": None, "restored": False}
+        if kind == "R" and json.loads(body).get("failed"):
+            self._init["ms"] = 0.0
         if kind != "R":
             self._init["failure"] = (kind, body)
         self.loaded = kind == "R"
@@ -172,7 +172,12 @@ class Worker(asyncio.Protocol):
         """End the process, and all it has started."""
         if self._status is None and not self._killed_for:
             self._killed_for = why
-            self.zygote.kill(self.id)
+            if self._has_init and self._transport is not None:
+                self._write("Q", json.dumps(inits.reason(why)).encode())  # it lets extensions end first
+                self._end_timer = asyncio.get_running_loop().call_later(
+                    inits.SHUTDOWN_S, self.zygote.kill, self.id)
+            else:
+                self.zygote.kill(self.id)
 
     def ended(self, status: int) -> None:
         """The process has ended; what it said last may still be on its way."""
@@ -188,6 +193,11 @@ class Worker(asyncio.Protocol):
             self._transport.abort()
         else:
             self._finish()
+
+    @property
+    def ending(self) -> bool:
+        """Whether it has been told to end, and has not ended yet: its extensions may take their time."""
+        return bool(self._killed_for) and not self._gone.is_set()
 
     async def gone(self) -> None:
         """Until the process has ended."""
@@ -220,7 +230,10 @@ class Worker(asyncio.Protocol):
                 return
             body = bytes(buffer[5 : 5 + size])
             del buffer[: 5 + size]
-            if kind == ord("P"):
+            if kind == ord("L"):  # what an init has to say
+                self._read_log()
+                self._add_line(body.decode("utf-8", "replace"))
+            elif kind == ord("P"):
                 self._pause(body == b"1")
             elif self._waiting and not self._waiting.done():
                 if kind == ord("S"):
@@ -236,6 +249,10 @@ class Worker(asyncio.Protocol):
         self._finish()
 
     # -- ours
+
+    def _write(self, kind: str, body: bytes) -> None:
+        assert self._transport
+        self._transport.write(_HEAD.pack(len(body), ord(kind)) + body)
 
     async def _ask(self, invocation: Invocation, deadline_ms: int) -> tuple[str, bytes]:
         if self._status is not None or self._transport is None:
@@ -300,8 +317,17 @@ class Worker(asyncio.Protocol):
             self._refuse_size(outcome)
         elif self._killed_for == "memory" or self._status == 137 or self._group.killed():
             self._fail(outcome, "Runtime.OutOfMemory", f"{prefix}Runtime exited with error: signal: killed")
+        elif body:
+            self._report(outcome, json.loads(body), prefix)
         else:
-            self._fail(outcome, "Runtime.ExitError", f"{prefix}{_how(self._status)}")
+            self._fail(outcome, "Runtime.ExitError", f"{prefix}{how_it_ended(self._status)}")
+
+    def _report(self, outcome: Outcome, told: dict[str, Any], prefix: str) -> None:
+        """What an init says of a runtime or an extension that failed."""
+        self.retired = True
+        outcome.memory_mb = -(-told["kb"] // 1024)
+        self._fail(outcome, told["type"], prefix + told["message"])
+        outcome.log.append((self._now_ms(), f"{prefix}{told['message']}\n{told['type']}"))
 
     def _exceed(self, outcome: Outcome, invocation: Invocation) -> None:
         """Where no control group holds the worker, what it has used is looked at when it answers."""
@@ -361,6 +387,8 @@ class Worker(asyncio.Protocol):
             asyncio.get_running_loop().remove_reader(self._log_end)
             os.close(self._log_end)
             self._log_end = -1
+        if self._end_timer is not None:
+            self._end_timer.cancel()
         self._group.close()
         self._gone.set()
 
@@ -368,14 +396,3 @@ class Worker(asyncio.Protocol):
 def _text_of(line: bytes) -> str:
     """A line that was written; zeros are the line ends of an entry of several lines, as runtimes write it."""
     return line.lstrip(b"\0").replace(b"\0", b"\n").decode("utf-8", "replace")
-
-
-def _how(status: int | None) -> str:
-    if status is None:
-        return "Runtime exited without providing a reason"
-    if status == 0:
-        return "Runtime exited without providing a reason"
-    if status < 0:
-        names = {-9: "killed", -11: "segmentation fault (core dumped)", -6: "aborted", -15: "terminated"}
-        return f"Runtime exited with error: signal: {names.get(status, str(-status))}"
-    return f"Runtime exited with error: exit status {status}"

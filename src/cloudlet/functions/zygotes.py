@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .isolation import can_isolate
 from .runtimes import node_candidates
@@ -47,6 +47,14 @@ _WARM = (
     "boto3.session",
     "boto3.resources.factory",
 )
+
+
+class Origin(Protocol):
+    """Where workers come from: a zygote, or the snapshot of an initialised function."""
+
+    async def fork(self, order: dict[str, Any], files: list[int], /) -> int: ...
+    async def furnish(self, order: dict[str, Any], /) -> None: ...
+    def kill(self, worker: str, /) -> None: ...
 
 
 class Zygote:
@@ -97,15 +105,15 @@ class Zygote:
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        runtime = _runtime_packages()
-        for name, path in (runtime | _OWN_RUNTIME).items():
+        runtime = _runtime_packages() | _OWN_RUNTIME
+        for name, path in runtime.items():
             (self._scratch / name).parent.mkdir(exist_ok=True)
             (self._scratch / name).symlink_to(path)
         isolated = can_isolate()
         root = self._scratch / "root"
         root.mkdir()
         setup = {"root": str(root) if isolated else "", "privileged": os.geteuid() == 0, "warm": _WARM,
-                 "prefixes": _prefixes(self._interpreter), "runtime": runtime | _OWN_RUNTIME,
+                 "prefixes": _prefixes(self._interpreter), "runtime": runtime,
                  "runtime_folder": str(self._scratch)}
         process = subprocess.Popen(
             [
@@ -185,3 +193,15 @@ def _prefixes(interpreter: Path) -> list[str]:
                                   check=True).stdout.split())
     told |= {str(path.resolve().parent.parent) for path in node_candidates()}
     return sorted(str(Path(path).resolve()) for path in told if path != "/")
+
+
+def how_it_ended(status: int | None) -> str:
+    """The end of a process, in Lambda's words."""
+    if status is None:
+        return "Runtime exited without providing a reason"
+    if status == 0:
+        return "Runtime exited without providing a reason"
+    if status < 0:
+        names = {-9: "killed", -11: "segmentation fault (core dumped)", -6: "aborted", -15: "terminated"}
+        return f"Runtime exited with error: signal: {names.get(status, str(-status))}"
+    return f"Runtime exited with error: exit status {status}"

@@ -246,9 +246,13 @@ process.on('unhandledRejection', (reason) => {
 // The process is started before its function is known: this makes it that function's.
 async function become(environment) {
   const begun = performance.now();
-  for (const name of Object.keys(process.env)) delete process.env[name];
-  const { _CLOUDLET_PATH: path, _CLOUDLET_DEBUG: port, ...given } = environment;
-  Object.assign(process.env, given);
+  const { _CLOUDLET_PATH: path, _CLOUDLET_DEBUG: port, _CLOUDLET_CHANNEL: channel, ...given } = environment;
+  if (Object.keys(environment).length) { // else it has been given with the process
+    for (const name of Object.keys(process.env)) delete process.env[name];
+    Object.assign(process.env, given);
+  }
+  delete process.env._CLOUDLET_PATH;
+  delete process.env._CLOUDLET_CHANNEL;
   Module._initPaths(); // NODE_PATH is read only once, and was not there
   process.chdir(process.env.LAMBDA_TASK_ROOT);
   json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';

@@ -212,8 +212,10 @@ def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
     told = channel.read()
     if told is None:
         return
-    os.environ.clear()
-    os.environ.update(json.loads(told[1]))
+    environment = json.loads(told[1])
+    if environment:  # else it has been given with the process
+        os.environ.clear()
+        os.environ.update(environment)
     port = os.environ.pop("_CLOUDLET_DEBUG", "")
     time.tzset()
     os.chdir(os.environ["LAMBDA_TASK_ROOT"])
@@ -366,3 +368,18 @@ def report(error: BaseException, request_id: str) -> bytes:
 def peak_kb() -> int:
     """The most memory this process has used."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def start() -> None:
+    """As a program of its own, which a function's wrapper script has started."""
+    handle = int(os.environ.pop("_CLOUDLET_CHANNEL"))
+    os.set_inheritable(handle, False)
+    runtime, machine = os.path.dirname(os.path.dirname(sys.argv[0])), (sys.base_prefix, sys.base_exec_prefix)
+    # what functions may import without bringing it; the machine's own packages are not among that
+    sys.path[:] = [runtime, *(path for path in sys.path[1:]
+                              if not (path.startswith(machine) and "-packages" in path))]
+    main(handle)
+
+
+if __name__ == "__main__":
+    start()

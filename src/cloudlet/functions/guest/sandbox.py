@@ -30,7 +30,6 @@ _ETC = (
     "ca-certificates",
     "pki",
     "resolv.conf",
-    "hosts",
     "nsswitch.conf",
     "host.conf",
     "gai.conf",
@@ -134,6 +133,7 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
         f"{root}/etc/passwd",
         f"root:x:0:0:root:/root:/bin/sh\nsbx_user:x:{WORKER_UID}:{WORKER_UID}::/tmp:/bin/sh\n",
     )
+    _write(f"{root}/etc/hosts", _hosts() + "127.0.0.1 sandbox.localdomain sandbox\n")
     _write(f"{root}/etc/group", f"root:x:0:\nsbx_user:x:{WORKER_UID}:\n")
     for name in _DEVICES:
         bind(f"/dev/{name}", f"{root}/dev/{name}", writable=True)
@@ -150,6 +150,15 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
     os.chdir("/")
     # a zygote of an ordinary user has a PID namespace of its own, and must see that one's numbers
     mount("proc", OLD + "/proc", "proc", MS_NOSUID | MS_NODEV | 8)
+
+
+def _hosts() -> str:
+    """The machine's own names, as they are now."""
+    try:
+        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n") + "\n"
+    except OSError:
+        return "127.0.0.1 localhost\n"
 
 
 def show(task: str, layers: "list[str]", dependencies: str) -> "list[str]":

@@ -6,6 +6,7 @@ no sleeps: a forked worker finds a state nobody was in the middle of changing.
 """
 
 import array
+import importlib
 import json
 import os
 import selectors
@@ -20,6 +21,7 @@ import sandbox  # type: ignore[import-not-found]
 import warming  # type: ignore[import-not-found]
 
 _LARGEST = 1 << 20
+_INIT = "cloudlet.init"  # as this folder is called where workers find it
 Order = typing.Dict[str, typing.Any]
 
 
@@ -89,6 +91,8 @@ class Zygote:
         if order["do"] == "furnish":
             self._furnish(order)
             return
+        if order["init"]:
+            importlib.import_module(_INIT)  # not before one is asked for: most never need it
         if self._isolated:
             sandbox.setns(self._own_pids, sandbox.CLONE_NEWPID)
             sandbox.unshare(sandbox.CLONE_NEWPID)
@@ -141,7 +145,10 @@ class Zygote:
                 os.set_inheritable(channel, True)
                 os.environ["_CLOUDLET_CHANNEL"] = str(channel)
                 os.execve(order["argv"][0], order["argv"], dict(os.environ))
-            python_worker.main(channel, *control, isolated=self._isolated)
+            if order["init"]:
+                importlib.import_module(_INIT).main(channel)
+            else:
+                python_worker.main(channel, *control, isolated=self._isolated)
             os._exit(0)
         except BaseException as error:
             os.write(2, f"cloudlet could not start the function's process: {error!r}\n".encode())

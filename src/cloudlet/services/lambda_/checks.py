@@ -24,8 +24,8 @@ from .limits import (
 from .records import Version
 
 _RESERVED = re.compile(
-    r"(_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\w+|ACCESS_KEY|"
-    r"ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))"
+    r"(_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_(?!EXEC_WRAPPER$)\w+|"
+    r"ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))"
 )
 _UNABLE = (
     "Lambda was unable to configure your environment variables because the environment variables "

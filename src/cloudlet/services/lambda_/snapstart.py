@@ -3,7 +3,7 @@
 from ...errors import AwsError
 from ...fabric import timers
 from ...functions import Pool
-from ...functions.snapshots import SnapshotFailed
+from ...functions.snapshot import SnapshotFailed
 from ...kernel import Call, Conversation
 from .concurrency import unreserved
 from .errors import InvalidParameterValueException
@@ -52,7 +52,7 @@ async def initialise(call: Conversation, *, function_name: str, number: str) -> 
         return
     state, reason = "Active", ("", "")
     try:
-        await call.use(Pool).snapshot(spec_of(call, chosen), credentials_of(call, chosen.version))
+        await call.use(Pool).snapshots.of(spec_of(call, chosen), credentials_of(call, chosen.version))
     except SnapshotFailed as error:
         state, reason = "Failed", ("FunctionError", str(error)[:2000])
     except AwsError as error:
