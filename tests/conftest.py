@@ -54,7 +54,8 @@ class Running:
     def control(self, path: str, body: dict | None = None) -> dict:
         """The cloudlet's own API."""
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"{self.url}/_cloudlet/{path}", data=data)
+        request = urllib.request.Request(f"{self.url}/_cloudlet/{path}", data=data,
+                                         headers={"x-cloudlet-token": self.cloudlet.token})
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 

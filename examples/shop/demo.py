@@ -31,8 +31,8 @@ CLOUDLET = [sys.executable, "-m", "cloudlet"]
 class Shop:
     """The running shop, as its customers and its owner reach it."""
 
-    def __init__(self, endpoint, outputs):
-        self.endpoint, self.outputs = endpoint, outputs
+    def __init__(self, endpoint, token, outputs):
+        self.endpoint, self.token, self.outputs = endpoint, token, outputs
         self.url = outputs["Url"].rstrip("/")
         self.run = secrets.token_hex(3)  # so that the story is true again when it is told again
 
@@ -47,7 +47,8 @@ class Shop:
 
     def control(self, path, body=None):
         """The cloudlet's own API."""
-        return self._send(f"{self.endpoint}/_cloudlet/{path}", "GET" if body is None else "POST", body, {})[1]
+        return self._send(f"{self.endpoint}/_cloudlet/{path}", "GET" if body is None else "POST", body,
+                          {"x-cloudlet-token": self.token})[1]
 
     def _send(self, url, method, body, headers):
         data = None if body is None else json.dumps(body).encode()
@@ -109,10 +110,10 @@ def opened(events):
     chapter("The cloudlet starts and deploys template.yaml")
     if not (HERE / ".cloudlet" / "build").exists():
         fact("[dim]the first deployment installs each function's requirements.txt, which takes a little[/]")
-    began, ready = time.perf_counter(), None
+    began, ready, token = time.perf_counter(), None, ""
     for event in events:
         if event["event"] == "ready":
-            ready = event["endpoint"]
+            ready, token = event["endpoint"], event["token"]
             fact(f"listening at [bold]{ready}[/]", ms(time.perf_counter() - began))
         elif event["event"] == "failed":
             console.print(Text(f"  {event['message']}", "red"))
@@ -125,7 +126,7 @@ def opened(events):
             for notice in event["notices"]:
                 fact(f"[yellow]{notice}[/]")
             fact(f"the shop is at [bold]{event['outputs']['Url']}[/]")
-            return Shop(ready, event["outputs"])
+            return Shop(ready, token, event["outputs"])
     console.print("  [red]The cloudlet ended before the shop was deployed.[/]")
     sys.exit(1)
 

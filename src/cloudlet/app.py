@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -17,10 +17,13 @@ from .errors import AwsError
 from .fabric.standing import Supervisor
 from .fabric.timers import Timers
 from .functions import Pool, Spec
+from .functions.doors import Doors
+from .functions.isolation import Isolation, Network, require
 from .functions.journal import Journal, Stream
 from .functions.runtimes import Runtimes
 from .gateway.control import Control
 from .gateway.gateway import Gateway
+from .gateway.keeper import Keeper
 from .gateway.server import Server
 from .identity import service_principal
 from .ids import Ids
@@ -43,6 +46,9 @@ class Options(msgspec.Struct, frozen=True):
     durability: Durability = "process"
     postgres: str = ""
     nearest_runtime: bool = False  # may an installed interpreter stand in for one that is not?
+    network: Network = "host"  # of functions: the machine's, or each its own with nothing but the cloudlet
+    isolation: Isolation = "available"  # "strict" starts only where functions are held by every wall
+    token: str = ""  # who shows it may use the cloudlet's own API; empty: one is made up
 
 
 class Cloudlet:
@@ -67,19 +73,24 @@ class Cloudlet:
         self.kernel.provide(self.pool)
         self.kernel.provide(self.journal)
         self.control = Control(self.kernel, self.clock)
+        self.token = options.token or secrets.token_hex(32)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: Server | None = None
         self.port = options.port
 
     async def start(self) -> None:
         """Open the door; when this returns, requests are answered."""
+        if self.options.isolation == "strict" or self.options.network == "isolated":
+            await asyncio.to_thread(require, self.options.isolation, self.options.network)
         await self.control.restore_clock()
-        gateway = Gateway(self.kernel, self.control.handle)
+        gateway = Gateway(self.kernel, Keeper(self.control.handle, self.token).handle)
         self._server = Server(gateway.handle, lambda error: log.error("a response broke off: %r", error))
         self.port = await self._server.start(self.options.host, self.options.port)
         place = Place(self.options.host, self.port, self.folder)
         self.kernel.provide(place)
-        self.pool.endpoint = place.endpoint
+        self.pool.endpoint, self.pool.private = place.endpoint, str(self.folder.resolve())
+        if self.options.network == "isolated":
+            self.pool.doors = Doors(place.endpoint, self._server.admit)
         if isinstance(self.store, SqliteStore):  # nobody else has it open: what runs, runs here
             await self._timers.recover()
         self._tasks += [asyncio.create_task(self._timers.run()), asyncio.create_task(self._supervisor.run())]
@@ -109,9 +120,7 @@ async def write_log(kernel: Kernel, stream: Stream, lines: list[tuple[int, str]]
     """Put lines into CloudWatch Logs; the group and the stream are made if they are not there."""
     principal = service_principal("lambda", stream.account)
     where: dict[str, str] = {"logGroupName": stream.group, "logStreamName": stream.name}
-    events = [
-        {"timestamp": at_ms, "message": text or " "} for at_ms, text in sorted(lines, key=itemgetter(0))
-    ]
+    events = [{"timestamp": at_ms, "message": text or " "} for at_ms, text in lines]
 
     async def put() -> None:
         await kernel.invoke(

@@ -1,15 +1,29 @@
-"""Programs that speak AWS's APIs from inside a worker, as packages and layers."""
+"""Programs that speak AWS's APIs from inside a worker, and hostile ones, on cloudlets of every kind.
+
+Each cloudlet for hostile functions is a program of its own, so that its memory can be looked at and its end
+be told from ours.
+"""
 
 import io
 import itertools
 import json
+import os
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
+import textwrap
 import time
+import urllib.error
+import urllib.request
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from cloudlet.functions.isolation import trial
 
@@ -170,3 +184,164 @@ def eventually():
             time.sleep(0.01)
         return found
     return eventually
+
+
+HERE = Path(__file__).parent
+ORDINARY = 61_234  # a user that no machine has
+_QUICK = Config(retries={"max_attempts": 0}, read_timeout=40, s3={"addressing_style": "path"})
+USERS = ["root", "ordinary"] if os.geteuid() == 0 else ["ordinary"]
+
+# what every hostile handler has at hand
+PRELUDE = """\
+import ctypes, errno, json, os, signal, socket, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+
+def tried(step, *arguments):
+    try:
+        return step(*arguments)
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error))
+
+def called(number, *arguments):
+    ctypes.set_errno(0)
+    result = libc.syscall(ctypes.c_long(number), *arguments)
+    return errno.errorcode[ctypes.get_errno()] if result == -1 else result
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read(4096).decode("latin-1")
+
+def write(path, text="x"):
+    with open(path, "w") as file:
+        return file.write(text)
+
+"""
+
+
+class Serving:
+    """A cloudlet in a process of its own."""
+
+    def __init__(self, user: str, network: str) -> None:
+        self.folder = tempfile.mkdtemp(prefix="cloudlet-walls-")
+        uid = os.geteuid() if user == "root" or os.geteuid() else ORDINARY
+        os.chown(self.folder, uid, -1)
+        self.network = network
+        with (Path(self.folder) / "stderr").open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, HERE / "serving.py", str(uid), network, self.folder], text=True,
+                stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, "HOME": self.folder})
+        line = self.process.stdout.readline()
+        assert line, self.said()
+        told = json.loads(line)
+        self.port, self.token, self.abilities = told["port"], told["token"], told["abilities"]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._clients, self._count = {}, 0
+        self.lambda_ = self.client("lambda")
+
+    def client(self, service):
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service, endpoint_url=self.url, region_name="us-east-1", config=_QUICK,
+                aws_access_key_id="test", aws_secret_access_key="test")
+        return self._clients[service]
+
+    def deploy(self, source, *, runtime=PYTHON, package=None, **settings):
+        """A hostile function; its name comes back."""
+        self._count += 1
+        name = f"hostile-{self._count}"
+        if package is None:
+            package = zipped({"app.py": PRELUDE + textwrap.dedent(source)} if runtime == PYTHON
+                             else {"app.js": source})
+        self.lambda_.create_function(FunctionName=name, Role=ROLE, Runtime=runtime, Handler="app.handler",
+                                     Code={"ZipFile": package}, **settings)
+        return name
+
+    def invoke(self, name, event=None, **options):
+        """What the function answered, and its error."""
+        answer = self.lambda_.invoke(FunctionName=name, Payload=json.dumps(event), **options)
+        body = answer["Payload"].read()
+        return json.loads(body) if body else None, answer.get("FunctionError")
+
+    def run(self, source, event=None, **settings):
+        """Deploy, invoke, and give the answer of a handler that is to succeed."""
+        answer, error = self.invoke(self.deploy(source, **settings), event)
+        assert error is None, answer
+        return answer
+
+    def control(self, path, body=None, token=None):
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"{self.url}/_cloudlet/{path}", data,
+                                         {"x-cloudlet-token": self.token if token is None else token})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def memory_mb(self):
+        """Memory that the cloudlet itself has in use."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) >> 10
+        raise AssertionError("it has ended")
+
+    def said(self):
+        return (Path(self.folder) / "stderr").read_text()
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait(60)
+        self.process.stdout.close()
+        shutil.rmtree(self.folder)
+
+
+def zipped(files):
+    """A package of these files; a name may bring its own ``ZipInfo``."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return packed.getvalue()
+
+
+@pytest.fixture(scope="session")
+def _served():
+    """Every cloudlet that a test asked for, started once."""
+    if trial():
+        pytest.skip(f"no sandbox here: {trial()}")
+    served = {}
+
+    def serve(user, network):
+        if (user, network) not in served:
+            served[user, network] = Serving(user, network)
+        return served[user, network]
+
+    yield serve
+    for one in served.values():
+        one.stop()
+
+
+def _checked(serving):
+    """Lend it to a test; afterwards it and the functions of others must serve as before."""
+    neighbour = getattr(serving, "neighbour", None)
+    if neighbour is None:
+        neighbour = serving.neighbour = serving.deploy("def handler(event, context): return event")
+    yield serving
+    assert serving.process.poll() is None, serving.said()
+    assert serving.invoke(neighbour, "still here") == ("still here", None)
+    assert serving.control("health")["status"] == "running"
+
+
+@pytest.fixture(params=USERS)
+def cloud(request, _served):
+    """A cloudlet whose functions have the machine's network."""
+    yield from _checked(_served(request.param, "host"))
+
+
+@pytest.fixture(params=USERS)
+def island(request, _served):
+    """A cloudlet whose functions have networks of their own."""
+    yield from _checked(_served(request.param, "isolated"))
+
+
+@pytest.fixture(params=[(user, network) for user in USERS for network in ("host", "isolated")], ids="-".join)
+def either(request, _served):
+    """A cloudlet of either kind."""
+    yield from _checked(_served(*request.param))

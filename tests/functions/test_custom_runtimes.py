@@ -1,5 +1,6 @@
 """Custom runtimes: programs that speak the Lambda Runtime API, in a package or a layer."""
 
+import asyncio
 import base64
 import json
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 from cloudlet.functions import inits
+from cloudlet.kernel.folders import allow
 
 LOOP = """
 while True:
@@ -370,7 +372,9 @@ def test_a_bootstrap_that_is_saved_is_live_at_the_next_call(machine, tmp_path):
 
     save("'one'")
     tmp_path.chmod(0o755)
-    client = machine.cloudlet.client("lambda")
+    serving = machine.cloudlet
+    asyncio.run_coroutine_threadsafe(allow(serving.cloudlet.store, [tmp_path]), serving._loop).result()
+    client = serving.client("lambda")
     client.create_function(FunctionName="saved", Role="arn:aws:iam::000000000000:role/any", Handler="x",
                            Runtime="provided.al2023",
                            Code={"S3Bucket": "cloudlet-local", "S3Key": str(tmp_path)})

@@ -10,7 +10,8 @@ from cloudlet.app import Options, running
 
 
 async def main(folder: str, port: str, durability: str) -> None:
-    async with running(Options(data=Path(folder), port=int(port), durability=durability)) as cloudlet:
+    async with running(Options(data=Path(folder), port=int(port), durability=durability,
+                               token="a crash")) as cloudlet:
         print(cloudlet.port, flush=True)
         await asyncio.Event().wait()
 

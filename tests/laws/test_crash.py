@@ -185,7 +185,8 @@ def services(victim):
 
 def advance(victim, seconds):
     data = json.dumps({"advance": seconds}).encode()
-    urllib.request.urlopen(f"http://127.0.0.1:{victim.port}/_cloudlet/clock", data=data).close()
+    urllib.request.urlopen(urllib.request.Request(
+        f"http://127.0.0.1:{victim.port}/_cloudlet/clock", data, {"x-cloudlet-token": "a crash"})).close()
 
 
 def furnish(victim, there):

@@ -149,10 +149,11 @@ RAW = [
     b"GET / HTTP/1.1\r\nhost: [::1]:80\r\n\r\n",
     b"GET / HTTP/1.1\r\nhost: ......\r\n\r\n",
     b"GET / HTTP/1.1\r\nhost: x.execute-api.us-east-1.localhost\r\n\r\n",
-    b'POST /_cloudlet/clock HTTP/1.1\r\ncontent-length: 15\r\n\r\n{"advance": 1e9',
-    b'POST /_cloudlet/clock HTTP/1.1\r\ncontent-length: 18\r\n\r\n{"advance": 1e999}',
-    b'POST /_cloudlet/clock HTTP/1.1\r\ncontent-length: 14\r\n\r\n{"set": 1e300}',
-    b'POST /_cloudlet/clock HTTP/1.1\r\ncontent-length: 15\r\n\r\n{"set": -1e300}',
+    b'POST /_cloudlet/clock HTTP/1.1\r\nx-cloudlet-token:TOKEN\r\ncontent-length: 15\r\n\r\n{"advance": 1e9',
+    b'POST /_cloudlet/clock HTTP/1.1\r\nx-cloudlet-token:TOKEN\r\ncontent-length:18\r\n\r\n'
+    b'{"advance": 1e999}',
+    b'POST /_cloudlet/clock HTTP/1.1\r\nx-cloudlet-token:TOKEN\r\ncontent-length: 14\r\n\r\n{"set": 1e300}',
+    b'POST /_cloudlet/clock HTTP/1.1\r\nx-cloudlet-token:TOKEN\r\ncontent-length: 15\r\n\r\n{"set": -1e300}',
     b"POST / HTTP/1.1\r\nx-amz-target: \r\ncontent-length: 2\r\n\r\n{}",
     b"POST / HTTP/1.1\r\nx-amz-target: .\r\ncontent-length: 2\r\n\r\n{}",
     b"POST / HTTP/1.1\r\nx-amz-target: AmazonSQS\r\ncontent-length: 2\r\n\r\n{}",
@@ -175,7 +176,7 @@ RAW = [
 def test_bytes_that_mean_nothing_do_no_harm(cloudlet, data):
     """The client closes its half: an answer or the end must come, and no 5xx."""
     with socket.create_connection(("127.0.0.1", cloudlet.port), timeout=PATIENCE_S) as connection:
-        connection.sendall(data)
+        connection.sendall(data.replace(b"TOKEN", cloudlet.cloudlet.token.encode()))
         connection.shutdown(socket.SHUT_WR)
         answer = b""
         try:

@@ -47,7 +47,8 @@ def test_a_throttle_lets_so_many_pass_a_second_of_the_clock(cloudlet, faults):
 
 def test_a_rule_that_makes_no_sense_is_refused(cloudlet):
     body = json.dumps({"rules": [{"service": "sqs", "eror": "X"}]}).encode()
-    request = urllib.request.Request(f"{cloudlet.url}/_cloudlet/faults", data=body)
+    request = urllib.request.Request(f"{cloudlet.url}/_cloudlet/faults", data=body,
+                                     headers={"x-cloudlet-token": cloudlet.cloudlet.token})
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)
     with refused.value as answer:

@@ -19,12 +19,16 @@ import msgspec
 
 from .. import __version__
 from ..functions import isolation, runtimes
+from ..functions.cgroups import Groups
 from . import paper
 
-_NAMESPACES = {"mount": 0x00020000, "IPC": 0x08000000, "PID": 0x20000000}
+_NAMESPACES = {"mount": 0x00020000, "IPC": 0x08000000, "PID": 0x20000000, "network": 0x40000000,
+               "UTS": 0x04000000, "cgroup": 0x02000000}
 _USER = 0x10000000
 _WHY = {"user": "functions run as nobody", "mount": "a file system of its own",
-        "PID": "sees no other process", "IPC": "no shared memory with others"}
+        "PID": "sees no other process", "IPC": "no shared memory with others",
+        "network": "with --network isolated, only the cloudlet answers", "UTS": "a host name of its own",
+        "cgroup": "does not see where its limits hang"}
 _LITTLE_DISK = 2 << 30
 
 
@@ -46,6 +50,7 @@ def command(as_json: bool) -> None:
     Exits with 1 if something is missing that cloudlet can't work without.
     """
     found = list(findings())
+    Groups().close()  # the one that was made to find out
     if as_json:
         paper.document({"version": __version__, "findings": [msgspec.to_builtins(one) for one in found]})
     else:
@@ -61,14 +66,24 @@ def findings() -> Iterator[Finding]:
         error = _unshared(flag if os.geteuid() == 0 else flag | _USER)
         yield Finding("namespaces", name, not error, _WHY[name] if not error else f"refused: {error}")
     for ability in isolation.abilities():
-        if ability.name == "Node.js functions":
+        if not ability.wall:
             continue  # the runtimes below say it
         yield Finding("functions", ability.name, ability.available, ability.detail)
+    yield _strict()
     found = runtimes.found()
     for runtime in sorted(found, key=_by_version):
         yield Finding("runtimes", runtime, True, str(found[runtime]))
     if not any(runtime.startswith("nodejs") for runtime in found):
         yield Finding("runtimes", "nodejs", False, "install Node.js 18 or newer to run Node.js functions")
+
+
+def _strict() -> Finding:
+    try:
+        isolation.require("strict", "isolated")
+    except isolation.IsolationError as error:
+        missing = [line.partition(":")[0].strip() for line in str(error).splitlines()[1:]]
+        return Finding("functions", "--isolation strict", False, f"refuses to start: {', '.join(missing)}")
+    return Finding("functions", "--isolation strict", True, "starts, also with --network isolated")
 
 
 def _machine() -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import re
 import click
 
 from . import paper
-from .remote import endpoint_option, find
+from .remote import TOKEN_VARIABLE, endpoint_option, find
 
 
 @click.command("env")
@@ -16,15 +16,19 @@ from .remote import endpoint_option, find
 def command(endpoint: str | None, account: str, as_json: bool) -> None:
     """Print export lines: `eval "$(cloudlet env)"`.
 
-    The access key is the account's number: a cloudlet believes keys that nobody created.
+    The access key is the account's number: a cloudlet believes keys that nobody created. The token is for the
+    cloudlet's own API, such as its clock.
     """
     if not re.fullmatch(r"\d{12}", account):
         raise paper.fail(f"{account!r} is no account: an account has 12 digits.")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    variables = {"AWS_ENDPOINT_URL": find(endpoint).endpoint, "AWS_ACCESS_KEY_ID": account,
+    remote = find(endpoint)
+    variables = {"AWS_ENDPOINT_URL": remote.endpoint, "AWS_ACCESS_KEY_ID": account,
                  "AWS_SECRET_ACCESS_KEY": "cloudlet", "AWS_REGION": region, "AWS_DEFAULT_REGION": region,
                  # live tails and others are asked for at stream-HOST, which no name server knows
                  "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
+    if remote.token:
+        variables[TOKEN_VARIABLE] = remote.token
     if as_json:
         paper.document(variables)
         return

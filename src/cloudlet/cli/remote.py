@@ -19,7 +19,9 @@ import click
 
 from .paper import fail
 
-ENDPOINT_FILE = "endpoint"
+ENDPOINT_FILE, TOKEN_FILE = "endpoint", "token"
+TOKEN_VARIABLE = "CLOUDLET_TOKEN"
+_TOKEN_HEADER = "x-cloudlet-token"
 DATA_FOLDER = ".cloudlet"
 _DEFAULT = "http://127.0.0.1:4566"
 _ACCOUNT = re.compile(r"\d{12}")
@@ -39,7 +41,7 @@ class Refusal(click.ClickException):
 class Remote:
     """A cloudlet at an endpoint, as one account and region see it."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, token: str = "") -> None:
         parts = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
         if not parts.hostname:
             raise fail(f"{endpoint!r} is no endpoint.", "Give one such as http://127.0.0.1:4566.")
@@ -48,11 +50,13 @@ class Remote:
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._key, self.region = account_and_region()
         self.patience_s: float | None = _TIMEOUT_S  # for an answer
+        self.token = token  # who shows it may use the cloudlet's own API
 
     def control(self, path: str, body: object = None) -> Any:
         """The cloudlet's own API: the JSON under ``/_cloudlet/``."""
         data = None if body is None else json.dumps(body).encode()
-        status, _, raw = self.send("POST" if data is not None else "GET", f"/_cloudlet/{path}", {}, data)
+        status, _, raw = self.send("POST" if data is not None else "GET", f"/_cloudlet/{path}",
+                                   {_TOKEN_HEADER: self.token}, data)
         answer = _decoded(raw)
         if status >= 400:
             raise Refusal("", answer.get("message", f"{self.endpoint} answered {status}."), status)
@@ -95,7 +99,8 @@ class Remote:
         """The cloudlet's own API, where it answers with one JSON object a line, as things happen."""
         connection = self._kind(self._host, self._port, timeout=self.patience_s)
         try:
-            connection.request("POST", f"/_cloudlet/{path}", json.dumps(body).encode())
+            connection.request("POST", f"/_cloudlet/{path}", json.dumps(body).encode(),
+                               {_TOKEN_HEADER: self.token})
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise Refusal("", str(_decoded(answer.read()).get("message")), answer.status)
@@ -156,17 +161,26 @@ def account_and_region() -> tuple[str, str]:
 def find(endpoint: str | None, folder: Path | None = None) -> Remote:
     """The cloudlet meant: the one named, else that of the environment, else the one whose data lies here."""
     named = endpoint or os.environ.get("AWS_ENDPOINT_URL")
-    return Remote(named or _written(folder or Path.cwd()) or _DEFAULT)
+    written, token = _written(folder or Path.cwd())
+    remote = Remote(named or written or _DEFAULT)
+    if remote.endpoint != written:
+        token = ""  # it is another cloudlet's
+    remote.token = os.environ.get(TOKEN_VARIABLE) or token
+    return remote
 
 
-def _written(folder: Path) -> str | None:
-    """What `cloudlet up` wrote in this folder or in one above it."""
+def _written(folder: Path) -> tuple[str, str]:
+    """The endpoint and the token that `cloudlet up` wrote in this folder or in one above it."""
     for place in (folder, *folder.resolve().parents):
         try:
-            return (place / DATA_FOLDER / ENDPOINT_FILE).read_text().strip() or None
+            endpoint = (place / DATA_FOLDER / ENDPOINT_FILE).read_text().strip()
         except OSError:
             continue
-    return None
+        try:
+            return endpoint, (place / DATA_FOLDER / TOKEN_FILE).read_text().strip()
+        except OSError:
+            return endpoint, ""
+    return "", ""
 
 
 def pages(remote: Remote, service: str, path: str, key: str, marker: str) -> Iterator[dict[str, Any]]:

@@ -96,6 +96,13 @@ class Paper:
         paper.say(f"cloudlet is up at {paper.bold(event['endpoint'])} after {event['startedMs']:.0f} ms")
         paper.say(f'{kept}; eval "$(cloudlet env)" points your tools here; Ctrl-C stops', dim=True)
 
+    def _isolation(self, event: Event) -> None:
+        if event["network"] == "isolated":
+            paper.say("functions have a network of their own, in which only the cloudlet answers", dim=True)
+        if event["missing"]:
+            paper.say(paper.warning(f"functions are not fully isolated here: {', '.join(event['missing'])} "
+                                    "(`cloudlet doctor` says why)"))
+
     def _empty(self, event: Event) -> None:
         paper.say()
         paper.say(f"There is no template in {short(event['path'])}, so it is empty. "

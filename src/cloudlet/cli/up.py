@@ -8,6 +8,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ import uvloop
 
 from ..app import Cloudlet, Options, running
 from ..errors import AwsError
+from ..functions.isolation import Isolation, IsolationError, Network, weaknesses
 from ..kernel.kernel import Finish, Guard, Invocation
 from ..kernel.place import Place
 from ..store import StoreError
@@ -28,7 +30,7 @@ from ..store.sqlite import Durability
 from ..wire.http import Request, Response
 from . import paper
 from .debugging import wished
-from .remote import DATA_FOLDER, ENDPOINT_FILE
+from .remote import DATA_FOLDER, ENDPOINT_FILE, TOKEN_FILE, TOKEN_VARIABLE
 from .reports import Aside, Report, report
 
 
@@ -48,10 +50,15 @@ from .reports import Aside, Report, report
               help="Let an installed interpreter stand in for one that is not.")
 @click.option("--debug", multiple=True, metavar="NAME[:PORT]",
               help="Let a function wait for an editor at PORT; nothing times out at its breakpoints.")
+@click.option("--network", default="host", show_default=True, type=click.Choice(["host", "isolated"]),
+              help="Of functions: this machine's, or one in which only the cloudlet answers.")
+@click.option("--isolation", default="available", show_default=True,
+              type=click.Choice(["available", "strict"]),
+              help="Hold functions by every wall this machine has, or refuse to start if one is missing.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
 def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool, durability: Durability,
             postgres: str, parameter: tuple[str, ...], nearest_runtime: bool, debug: tuple[str, ...],
-            as_json: bool) -> None:
+            network: Network, isolation: Isolation, as_json: bool) -> None:
     """Start a cloudlet, deploy the application in PATH and watch it.
 
     A saved handler is live on the next request; a saved template is a stack update. Ctrl-C ends it.
@@ -60,13 +67,15 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
         raise click.UsageError("--ephemeral keeps nothing, so there is no place for --data.")
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
     options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres,
-                      nearest_runtime=nearest_runtime)
+                      nearest_runtime=nearest_runtime, network=network, isolation=isolation,
+                      token=os.environ.get(TOKEN_VARIABLE, ""))
     application = Wish(path.resolve(), paper.pairs(parameter), dict(wished(one) for one in debug))
+    _allow_many_files()
     _write_log()
     aside = Aside(report(as_json))
     try:
         uvloop.run(_run(application, options, aside))
-    except StoreError as error:
+    except (StoreError, IsolationError) as error:
         raise paper.fail(str(error)) from None
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
@@ -89,12 +98,13 @@ async def _run(wish: Wish, options: Options, report: Report) -> None:
     async with running(options) as cloudlet:
         report.tell({"event": "ready", "endpoint": cloudlet.kernel.use(Place).endpoint,
                      "port": cloudlet.port, "pid": os.getpid(), "data": str(options.data or ""),
+                     "token": cloudlet.token,
                      "startedMs": round(_since_start_ms())})
-        note = _leave_note(cloudlet)
+        notes = _leave_notes(cloudlet)
         try:
             await _serve(wish, cloudlet, report, stop)
         finally:
-            if note:
+            for note in notes:
                 note.unlink(missing_ok=True)
             report.tell({"event": "stopping"})
     report.tell({"event": "stopped"})
@@ -113,6 +123,7 @@ async def _serve(wish: Wish, cloudlet: Cloudlet, report: Report, stop: asyncio.E
     coming = asyncio.create_task(bring())
     cloudlet.control.more["POST", "deploy"] = answer  # from the first moment: who is early waits
     live = await coming
+    told = asyncio.create_task(_tell_isolation(cloudlet.options.network, report))
     cloudlet.kernel.guards.append(_tail(report))
     work = asyncio.create_task(live.run(wish.path, stop))
     await asyncio.wait((work, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
@@ -120,6 +131,13 @@ async def _serve(wish: Wish, cloudlet: Cloudlet, report: Report, stop: asyncio.E
         work.cancel()  # a deployment that is under way goes on when the cloudlet starts again
     with suppress(asyncio.CancelledError):
         await work
+    await told
+
+
+async def _tell_isolation(network: Network, report: Report) -> None:
+    """Say what functions are not kept from here; finding out takes a moment, and nothing waits for it."""
+    missing = await asyncio.to_thread(weaknesses, network)
+    report.tell({"event": "isolation", "network": network, "missing": missing})
 
 
 def _tail(report: Report) -> Guard:
@@ -137,15 +155,27 @@ def _tail(report: Report) -> Guard:
     return guard
 
 
-def _leave_note(cloudlet: Cloudlet) -> Path | None:
-    """Write where the door is into the data folder, for the other commands."""
+def _leave_notes(cloudlet: Cloudlet) -> list[Path]:
+    """Write where the door is, and what opens it, into the data folder for the other commands."""
     if not cloudlet.options.data:
-        return None
-    note = cloudlet.options.data / ENDPOINT_FILE
-    beside = note.with_suffix(f".{os.getpid()}")
-    beside.write_text(cloudlet.kernel.use(Place).endpoint + "\n")
-    beside.replace(note)
-    return note
+        return []
+    notes = []
+    for name, text in ((TOKEN_FILE, cloudlet.token), (ENDPOINT_FILE, cloudlet.kernel.use(Place).endpoint)):
+        note = cloudlet.options.data / name
+        beside = note.with_suffix(f".{os.getpid()}")
+        beside.unlink(missing_ok=True)
+        beside.touch(0o600, exist_ok=False)
+        beside.write_text(text + "\n")
+        beside.replace(note)
+        notes.append(note)
+    return notes
+
+
+def _allow_many_files() -> None:
+    """Take as many descriptors as this user may have: every connection of a function is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _stop_signal() -> asyncio.Event:

@@ -15,6 +15,7 @@ from ..errors import AwsError
 from ..identity import Principal
 from ..kernel import Kernel
 from ..kernel.call import first_of
+from ..kernel.folders import allow
 from ..stacks.document import text_of
 from ..stacks.execution import bell_of
 from ..store import Blobs
@@ -105,6 +106,7 @@ class _Deployment:
             assets = await prepare(application.template, builder, self._keep)
         except AwsError as error:
             raise DeployError(f"{application.template}: {error}") from None
+        await allow(self._kernel.store, {*assets.code, application.home})
         stack = await self._stack()
         if stack is not None and stack["StackStatus"] in _HOPELESS:
             await self._tell(

@@ -16,7 +16,7 @@ from pathlib import Path
 _ROOT = Path("/sys/fs/cgroup")
 _FULL_CPU_MB = 1769  # of memory come with one whole processor, says AWS
 _PERIOD_US = 20_000  # in which it gets its share; as on AWS
-_PROCESSES = 1024  # and threads, as inside Lambda
+PROCESSES = 1024  # and threads, as inside Lambda
 _IN_MODIFY, _IN_NONBLOCK = 2, 0o4000
 _STEP = (
     4 << 20
@@ -154,9 +154,11 @@ def _limits(folder: Path, control: str, memory_mb: int, tmp_mb: int) -> dict[str
         case "memory" if version1:
             return {"memory.limit_in_bytes": (memory_mb + tmp_mb + _SPARE_MB) << 20}
         case "memory":
-            return {"memory.max": (memory_mb + tmp_mb + _SPARE_MB) << 20, "memory.swap.max": 0}
+            most = {"memory.max": (memory_mb + tmp_mb + _SPARE_MB) << 20, "memory.oom.group": 1}
+            swap = (folder / "memory.swap.max").exists()  # not where the kernel knows no swap
+            return most | {"memory.swap.max": 0} if swap else most
         case "pids":
-            return {"pids.max": _PROCESSES}
+            return {"pids.max": PROCESSES}
     if version1:
         return {"cpu.shares": max(2, 1024 * memory_mb // _FULL_CPU_MB)}
     return {"cpu.weight": max(1, min(10_000, 100 * memory_mb // _FULL_CPU_MB))}
@@ -178,28 +180,52 @@ def _homes() -> dict[str, Path]:
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controls, path = line.split(":", 2)
         for control in controls.split(","):
-            own[control] = path
+            own[control] = path.lstrip("/")
+    version2 = _ROOT if (_ROOT / "cgroup.controllers").exists() else _ROOT / "unified"
     for control in ("memory", "pids", "cpu"):
         if control in own and (_ROOT / control).is_dir():
-            home = _ROOT / control / own[control].lstrip("/") / f"cloudlet-{os.getpid()}"
+            parents = [_ROOT / control / own[control]]
         elif "" in own:
-            home = _ROOT / own[""].lstrip("/") / f"cloudlet-{os.getpid()}"
+            parents = [version2 / own[""], version2]
         else:
             continue
-        if _usable(home, control):
+        home = next((home for parent in parents if (home := _home(parent, control))), None)
+        if home:
             homes[control] = home
     return homes
 
 
-def _usable(home: Path, control: str) -> bool:
+def _home(parent: Path, control: str) -> Path | None:
+    """A group of the cloudlet's own below ``parent``, in which ``control`` can be limited; None if not."""
+    home = parent / f"cloudlet-{os.getpid()}"
     try:
+        if (parent / "cgroup.controllers").exists() and not _passes_on(parent, control):
+            return None
         home.mkdir(exist_ok=True)
         if (home / "cgroup.controllers").exists():
             (home / "cgroup.subtree_control").write_text(f"+{control}")
     except OSError:
         with contextlib.suppress(OSError):
             home.rmdir()
+        return None
+    return home
+
+
+def _passes_on(parent: Path, control: str) -> bool:
+    """Whether groups below ``parent`` (version 2) may limit ``control``; if need be, it is made so.
+
+    A group that passes something on may have no processes. If this one is alone there, as in a unit of its
+    own, it moves into a group below.
+    """
+    if control in (parent / "cgroup.subtree_control").read_text().split():
+        return True
+    if control not in (parent / "cgroup.controllers").read_text().split():
         return False
+    if (parent / "cgroup.procs").read_text().split() == [str(os.getpid())]:
+        leaf = parent / f"cloudlet-{os.getpid()}-itself"
+        leaf.mkdir(exist_ok=True)
+        (leaf / "cgroup.procs").write_text(str(os.getpid()))
+    (parent / "cgroup.subtree_control").write_text(f"+{control}")
     return True
 
 

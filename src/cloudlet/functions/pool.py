@@ -19,6 +19,7 @@ from ..clock import Clock
 from ..ids import Ids
 from . import inits
 from .cgroups import Groups
+from .doors import Doors
 from .kept import InitFailed, Kept
 from .orders import blank_order, environment, order, stamp
 from .runtimes import CUSTOM, OWN, Runtimes
@@ -65,6 +66,8 @@ class Pool:
             str, tuple[int, dict[str, str]]
         ] = {}  # credentials by role and name, and since when
         self.endpoint = ""
+        self.doors: Doors | None = None  # where workers have a network of their own
+        self.private = ""  # the folder that no function may see, even where it lies in its own
         self.sink: Sink = lambda spec, stream, lines: None
 
     async def run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
@@ -244,6 +247,8 @@ class Pool:
     async def adopt(self, worker: Worker, spec: Spec, given: dict[str, str], how: str, *,
                      init_for: str = "") -> bool:
         """Let a process load a function; True if its code has asked for what only an init can give."""
+        if self.doors:
+            self.doors.name(worker.id, given["AWS_ACCESS_KEY_ID"])
         worker.stamp = stamp(spec) if spec.watched else 0
         self._born[worker.id] = self.clock.now_ms()
         stream = self.stream_name(spec, worker.id)
@@ -303,7 +308,8 @@ class Pool:
         """The zygote of an interpreter, started now if it does not run."""
         zygote = self._zygotes.get(interpreter_path)
         if zygote is None:
-            zygote = self._zygotes[interpreter_path] = Zygote(interpreter_path, self.ended, self._lost)
+            zygote = Zygote(interpreter_path, self.ended, self._lost, self.doors, self.private)
+            self._zygotes[interpreter_path] = zygote
         return zygote
 
     def _interpreter(self, blank: str) -> Path:
@@ -322,6 +328,8 @@ class Pool:
         """A worker is no more; it comes back, if it was known."""
         worker = self._workers.pop(id, None)
         self._born.pop(id, None)
+        if self.doors:
+            self.doors.close(id)
         if worker and worker in self._idle.get(worker.spec.key, ()):
             self._idle[worker.spec.key].remove(worker)
         return worker

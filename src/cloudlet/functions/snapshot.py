@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .isolation import processes
 from .worker import Worker
 
 _CREDENTIALS = 2  # SCM_CREDENTIALS, which Python names only in newer releases
@@ -58,7 +59,7 @@ class Snapshot:
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._started[order["id"]] = started
         self.used_at = time.monotonic()
-        socket.send_fds(self._ours, [json.dumps(order).encode()], files)
+        socket.send_fds(self._ours, [json.dumps({**order, "processes": processes()}).encode()], files)
         pid = await started
         self._handles[order["id"]] = os.pidfd_open(pid)
         for folder in order["cgroups"]:

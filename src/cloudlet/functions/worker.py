@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import struct
@@ -12,14 +13,17 @@ from typing import Any
 from . import inits, levels
 from .cgroups import Group
 from .countdown import Countdown
+from .outlet import REST_S, Outlet
 from .spec import Invocation, Outcome, Spec
 from .streaming import ResponseStream
 from .zygotes import Origin, how_it_ended
 
+log = logging.getLogger(__name__)
 _HEAD = struct.Struct(">IB")
 PAYLOAD_LIMIT = 6 * 1024 * 1024 + 100  # bytes of an answer
 INIT_LIMIT_S = 10.0
-_LINE_LIMIT = 256 << 10  # bytes of a log event
+_FRAMES = 500  # read before others get their turn
+_ROOM_MB = 512  # for what is no memory in use: stacks of threads, what a runtime reserves
 
 
 class Worker(asyncio.Protocol):
@@ -43,11 +47,9 @@ class Worker(asyncio.Protocol):
         self._buffer = bytearray()
         self._waiting: asyncio.Future[tuple[str, bytes]] | None = None
         self._countdown: Countdown | None = None
-        self._log_end = -1
-        self._partial = b""
-        self._lines: list[tuple[int, str]] = []
-        self._least = 0  # of the levels of its lines; lighter ones are dropped
-        self._between = False  # two events; what is written while it loads belongs to the first
+        self._held = self._resting = False  # whether the channel is left unread: by a reader, for a moment
+        self._kinds = ""  # of frames that it may send now to say how it went
+        self._outlet = Outlet(now_ms, lambda lines: self._on_log(self, lines))
         self._status: int | None = None
         self._killed_for = ""
         self._init: dict[str, Any] | None = None  # what initialisation took; told once
@@ -65,11 +67,12 @@ class Worker(asyncio.Protocol):
     async def adopt(self, spec: Spec, stream: str, order: dict[str, Any]) -> None:
         """Let a blank process become the worker of a function."""
         begun = time.perf_counter()
-        self.spec, self.stream, self._least = spec, stream, levels.least(spec)
+        self.spec, self.stream, self._outlet.least = spec, stream, levels.least(spec)
         self._group.limit(spec.memory_mb, spec.tmp_mb, cpu_quota=spec.cpu_quota)
         self._group.watch(lambda: self.kill("memory"))
         folders = {key: order[key] for key in ("task", "layers", "dependencies", "tmp_mb")}
-        await self.zygote.furnish({**folders, "id": self.id})
+        data_mb = 0 if self._group.limits_memory else spec.memory_mb + _ROOM_MB
+        await self.zygote.furnish({**folders, "id": self.id, "data_mb": data_mb})
         self._has_init = "setup" in order
         await self._load(begun, order["setup"] if self._has_init else order["environment"])
 
@@ -93,19 +96,16 @@ class Worker(asyncio.Protocol):
         """Let the first invocation not tell of the initialisation, for which nobody waited."""
         if not self.failure:
             self._init = None
-        self._on_log(self, self._lines)
-        self._lines, self._between = [], True
+        self._on_log(self, self._outlet.finish())
 
     async def _spawn(self, order: dict[str, Any], *more: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        self._log_end, log_write = os.pipe()
-        os.set_blocking(self._log_end, False)
+        log_write = self._outlet.open()
         ours.setblocking(False)
         try:
             await loop.create_connection(lambda: self, sock=ours)
-            loop.add_reader(self._log_end, self._read_log)
-            self._waiting = loop.create_future()
+            self._expect("B")
             files = [theirs.fileno(), log_write, *(one.fileno() for one in more)]
             await self.zygote.fork({**order, "id": self.id, "cgroups": self._group.paths}, files)
         finally:
@@ -114,8 +114,8 @@ class Worker(asyncio.Protocol):
 
     async def _load(self, begun: float, told: dict[str, Any]) -> None:
         """Tell the process its function; until that has been loaded, or has failed to."""
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
+        self._expect("RFDX" if self._has_init else "RFD")
+        assert self._waiting
         if self._transport is not None:
             body = json.dumps(told).encode()
             self._transport.write(_HEAD.pack(len(body), ord("C")) + body)
@@ -136,24 +136,20 @@ class Worker(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether it can take an event."""
-        return (
-            self._status is None and not self.retired and not self._killed_for and self._transport is not None
-        )
+        well = self._status is None and not self._killed_for and self._transport is not None
+        return well and not self.retired
 
     async def run(self, invocation: Invocation, deadline_ms: int) -> Outcome:
         """One event; whatever happens to the process becomes an outcome."""
         outcome = Outcome(b"", stream=self.stream)
-        self._between = False
+        outcome.init_lines = self._outlet.begin()
         self._response = invocation.stream or ResponseStream(PAYLOAD_LIMIT)
         if invocation.stream:
             invocation.stream.attach(self)
         init, self._init = self._init, None
-        self._read_log()
-        outcome.init_lines = len(self._lines)
         if init:
             outcome.init_ms, outcome.restore_ms = (0.0, init["ms"]) if init["restored"] else (init["ms"], 0.0)
             outcome.init_failed = init["failure"] is not None
-        outcome.log = self._lines  # what it wrote while it loaded comes first
         begun = time.perf_counter()
         if init and init["failure"]:
             kind, body = init["failure"]
@@ -161,10 +157,8 @@ class Worker(asyncio.Protocol):
             kind, body = await self._ask(invocation, deadline_ms)
         outcome.duration_ms = (time.perf_counter() - begun) * 1000
         self._response.detach()
-        self._read_log()
-        self._flush_partial()
+        outcome.log = self._outlet.finish()
         self._fill(outcome, kind, body, invocation)
-        self._lines, self._between = [], True
         self.idle_since = time.monotonic()
         return outcome
 
@@ -205,13 +199,13 @@ class Worker(asyncio.Protocol):
 
     def hold(self) -> None:
         """Leave the channel unread: whoever reads the response has enough for now."""
-        if self._status is None and self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._held = self._status is None
+        self._flow()
 
     def unhold(self) -> None:
         """Read the channel again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._held = False
+        self._flow()
 
     # -- asyncio's side
 
@@ -219,32 +213,13 @@ class Worker(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        while len(buffer) >= 5:
-            size, kind = _HEAD.unpack_from(buffer)
-            if size > PAYLOAD_LIMIT + (1 << 20):
-                self.kill("size")
-                return
-            if len(buffer) < 5 + size:
-                return
-            body = bytes(buffer[5 : 5 + size])
-            del buffer[: 5 + size]
-            if kind == ord("L"):  # what an init has to say
-                self._read_log()
-                self._add_line(body.decode("utf-8", "replace"))
-            elif kind == ord("P"):
-                self._pause(body == b"1")
-            elif self._waiting and not self._waiting.done():
-                if kind == ord("S"):
-                    if not self._response.write(body):
-                        self.kill("size")
-                elif kind == ord("H"):
-                    self._response.describe(str(json.loads(body).get("contentType", "")))
-                else:
-                    self._waiting.set_result((chr(kind), body))
+        if self._killed_for != "protocol":
+            self._buffer += data
+            if self._parse() or self._outlet.flooded:
+                self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._parse()
         self._transport = None
         self._finish()
 
@@ -254,20 +229,88 @@ class Worker(asyncio.Protocol):
         assert self._transport
         self._transport.write(_HEAD.pack(len(body), ord(kind)) + body)
 
+    def _expect(self, kinds: str) -> None:
+        """From now until one of these frames comes, somebody waits for it."""
+        self._kinds, self._waiting = kinds, asyncio.get_running_loop().create_future()
+
+    def _parse(self) -> bool:
+        """Take frames out of what has arrived; True if there are more, which must wait their turn.
+
+        One that nobody has asked for is the end of the worker.
+        """
+        buffer, at = self._buffer, 0
+        for _ in range(_FRAMES):
+            if len(buffer) - at < _HEAD.size:
+                break
+            size, kind = _HEAD.unpack_from(buffer, at)
+            if size > PAYLOAD_LIMIT + (1 << 20):
+                self.kill("size")
+                at = len(buffer)
+                break
+            if len(buffer) - at < _HEAD.size + size:
+                break
+            body = bytes(buffer[at + _HEAD.size : at + _HEAD.size + size])
+            at += _HEAD.size + size
+            if kind == ord("L"):
+                self._outlet.add(body)
+            elif kind == ord("P"):
+                self._pause(body == b"1")
+            elif chr(kind) in self._kinds and self._waiting and not self._waiting.done():
+                self._hear(chr(kind), body)
+            elif kind == ord("D"):
+                self.retired = True  # it has failed between two events, and ends of its own accord
+            else:
+                log.warning("a worker of %s said what nobody had asked it, and was ended", self.spec.name)
+                self.kill("protocol")
+                at = len(buffer)
+                break
+        else:
+            del buffer[:at]
+            return True
+        del buffer[:at]
+        return False
+
+    def _hear(self, kind: str, body: bytes) -> None:
+        """Take a frame that somebody waits for: a piece of the response, what it is, or the end."""
+        if kind == "S":
+            if not self._response.write(body):
+                self.kill("size")
+        elif kind == "H":
+            self._response.describe(str(json.loads(body).get("contentType", "")))
+        else:
+            assert self._waiting
+            self._waiting.set_result((kind, body))
+
+    def _rest(self) -> None:
+        """Read no more of this worker for a moment: others want to be served, too."""
+        if self._transport is not None and not self._resting:
+            self._resting = True
+            self._flow()
+            asyncio.get_running_loop().call_later(REST_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        self._flow()
+        if not self._held and self._parse():
+            self._rest()
+
+    def _flow(self) -> None:
+        """Read the channel unless somebody wants it unread."""
+        if self._transport is not None and not self._transport.is_closing():
+            wanted = not self._held and not self._resting
+            if wanted != self._transport.is_reading():
+                (self._transport.resume_reading if wanted else self._transport.pause_reading)()
+
+
     async def _ask(self, invocation: Invocation, deadline_ms: int) -> tuple[str, bytes]:
         if self._status is not None or self._transport is None:
             return "X", b""
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
-        head = json.dumps(
-            {
-                "request_id": invocation.request_id,
-                "arn": invocation.arn,
-                "trace": invocation.trace,
-                "deadline_ms": deadline_ms,
-                "client_context": json.loads(invocation.client_context or "null"),
-            }
-        ).encode()
+        self._expect("AEDSHX" if self._has_init else "AEDSH")
+        assert self._waiting
+        head = json.dumps({
+            "request_id": invocation.request_id, "arn": invocation.arn, "trace": invocation.trace,
+            "deadline_ms": deadline_ms, "client_context": json.loads(invocation.client_context or "null"),
+        }).encode()
         size = 4 + len(head) + len(invocation.payload)
         self._transport.write(
             _HEAD.pack(size, ord("I")) + len(head).to_bytes(4, "big") + head + invocation.payload
@@ -306,13 +349,11 @@ class Worker(asyncio.Protocol):
             outcome.duration_ms = float(self.spec.timeout_ms)
             seconds = self.spec.timeout_ms / 1000
             self._fail(outcome, "Sandbox.Timedout", f"{prefix}Task timed out after {seconds:.2f} seconds")
-            outcome.log.append(
-                (self._now_ms(), f"{invocation.request_id} Task timed out after {seconds:.2f} seconds")
-            )
+            told = f"{invocation.request_id} Task timed out after {seconds:.2f} seconds"
+            outcome.log.append((self._now_ms(), told))
         elif self._killed_for == "init":
-            self._fail(
-                outcome, "Sandbox.Timedout", f"{prefix}Init timed out after {INIT_LIMIT_S:.2f} seconds"
-            )
+            self._fail(outcome, "Sandbox.Timedout",
+                       f"{prefix}Init timed out after {INIT_LIMIT_S:.2f} seconds")
         elif self._killed_for == "size":
             self._refuse_size(outcome)
         elif self._killed_for == "memory" or self._status == 137 or self._group.killed():
@@ -344,55 +385,14 @@ class Worker(asyncio.Protocol):
         outcome.error = kind
         outcome.payload = json.dumps({"errorType": kind, "errorMessage": message}).encode()
 
-    def _read_log(self) -> None:
-        """Take over what the process has written to its outputs."""
-        while self._log_end >= 0:
-            try:
-                piece = os.read(self._log_end, 1 << 16)
-            except BlockingIOError:
-                return
-            if not piece:
-                asyncio.get_running_loop().remove_reader(self._log_end)
-                os.close(self._log_end)
-                self._log_end = -1
-                return
-            *lines, self._partial = (self._partial + piece).split(b"\n")
-            for line in lines:
-                self._add_line(_text_of(line))
-            if len(self._partial) > _LINE_LIMIT:
-                self._flush_partial()
-
-    def _flush_partial(self) -> None:
-        if self._partial:
-            self._add_line(_text_of(self._partial))
-            self._partial = b""
-
-    def _add_line(self, line: str) -> None:
-        if self._least and levels.weight(line) < self._least:
-            return
-        if self._between:
-            self._on_log(self, [(self._now_ms(), line)])  # of a thread that goes on
-        else:
-            self._lines.append((self._now_ms(), line))
-
     def _finish(self) -> None:
         """Once the process has ended and all it said is read: tell whoever waits, and clean up."""
         if self._status is None or self._transport is not None:
             return
-        self._read_log()
-        self._flush_partial()
+        self._outlet.end()
         if self._waiting and not self._waiting.done():
             self._waiting.set_result(("X", b""))
-        if self._log_end >= 0:
-            asyncio.get_running_loop().remove_reader(self._log_end)
-            os.close(self._log_end)
-            self._log_end = -1
         if self._end_timer is not None:
             self._end_timer.cancel()
         self._group.close()
         self._gone.set()
-
-
-def _text_of(line: bytes) -> str:
-    """A line that was written; zeros are the line ends of an entry of several lines, as runtimes write it."""
-    return line.lstrip(b"\0").replace(b"\0", b"\n").decode("utf-8", "replace")

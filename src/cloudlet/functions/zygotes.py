@@ -1,6 +1,7 @@
 """The cloudlet's side of a zygote: start it, order workers, hear how they end."""
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -15,7 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from .isolation import can_isolate
+from .doors import Doors
+from .isolation import can_isolate, processes
 from .runtimes import node_candidates
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,11 @@ _WARM = (
 )
 
 
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+_OUTSIDE_UID = 231_000_000  # and up: what a worker is for the machine where cloudlet runs as root
+_outsiders = itertools.count()
+
+
 class Origin(Protocol):
     """Where workers come from: a zygote, or the snapshot of an initialised function."""
 
@@ -58,12 +65,12 @@ class Origin(Protocol):
 
 
 class Zygote:
-    """A warm interpreter that forks workers."""
+    """A warm interpreter that forks workers; with ``doors``, each into a network of its own."""
 
-    def __init__(
-        self, interpreter: Path, ended: Callable[[str, int], None], lost: Callable[["Zygote"], None]
-    ) -> None:
+    def __init__(self, interpreter: Path, ended: Callable[[str, int], None],
+                 lost: Callable[["Zygote"], None], doors: Doors | None, private: str) -> None:
         self._interpreter, self._ended, self._lost = interpreter, ended, lost
+        self._doors, self._private = doors, private
         self._started: dict[str, asyncio.Future[int]] = {}
         self._furnished: dict[str, asyncio.Future[int]] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -76,7 +83,9 @@ class Zygote:
         await asyncio.shield(self._ready)
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._started[order["id"]] = started
-        message = json.dumps({"do": "fork", **order}).encode()
+        door = [self._doors.address, self._doors.port] if self._doors else None
+        message = json.dumps({"do": "fork", **order, "door": door, "outside": _outside(),
+                              "processes": processes()}).encode()
         socket.send_fds(self._orders, [message], files)
         return await started
 
@@ -84,7 +93,7 @@ class Zygote:
         """Show a function's folders to a worker that runs already."""
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._furnished[order["id"]] = done
-        self._orders.send(json.dumps({"do": "furnish", **order}).encode())
+        self._orders.send(json.dumps({"do": "furnish", "private": self._private, **order}).encode())
         if await done != 0:
             raise RuntimeError("The function's folders could not be mounted; `cloudlet doctor` may say why.")
 
@@ -112,39 +121,30 @@ class Zygote:
         isolated = can_isolate()
         root = self._scratch / "root"
         root.mkdir()
-        setup = {"root": str(root) if isolated else "", "privileged": os.geteuid() == 0, "warm": _WARM,
-                 "prefixes": _prefixes(self._interpreter), "runtime": runtime,
-                 "runtime_folder": str(self._scratch)}
+        # what is read first builds the ground and becomes the zygote, which reads what comes second
+        ground = {"root": str(root) if isolated else "", "privileged": os.geteuid() == 0,
+                  "prefixes": _prefixes(self._interpreter), "runtime": runtime,
+                  "etc": self._doors.etc if self._doors else {}, "guest": str(_GUEST),
+                  "interpreter": str(self._interpreter)}
+        zygote = {"isolated": isolated, "warm": _WARM, "runtime_folder": str(self._scratch)}
+        for setup in (ground, zygote):
+            ours.send(json.dumps(setup).encode())
         process = subprocess.Popen(
-            [
-                str(self._interpreter),
-                "-E",
-                "-s",
-                "-S",
-                str(_GUEST / "zygote.py"),
-                str(theirs.fileno()),
-                json.dumps(setup),
-            ],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "LANG": "C.UTF-8",
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
-        )
+            [str(self._interpreter), "-B", "-E", "-s", "-S", str(_GUEST / "foundation.py"),
+             str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
+            env={"PATH": _PATH, "LANG": "C.UTF-8"})
         theirs.close()
         ours.setblocking(False)
         return process, ours
 
     def _hear(self) -> None:
         try:
-            raw = self._orders.recv(1 << 16)
+            raw, files, _, _ = socket.recv_fds(self._orders, 1 << 16, 1, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return
         except OSError:
-            raw = b""
+            raw, files = b"", []
         if not raw:
             self._die()
             return
@@ -155,6 +155,8 @@ class Zygote:
             self._started.pop(news["started"]).set_result(news["pid"])
         elif "furnished" in news:
             self._furnished.pop(news["furnished"]).set_result(news["status"])
+        elif "door" in news and self._doors:
+            self._doors.open(news["door"], socket.socket(fileno=files[0]))
         elif "ended" in news:
             self._ended(news["ended"], news["status"])
 
@@ -182,6 +184,13 @@ def _runtime_packages() -> dict[str, str]:
     return found
 
 
+def _outside() -> int:
+    """A user for the next worker, where cloudlet is root and may choose; else 0."""
+    if os.geteuid() != 0:
+        return 0
+    return _OUTSIDE_UID + (os.getpid() % (1 << 16) << 12) + next(_outsiders) % (1 << 12)
+
+
 @cache
 def _prefixes(interpreter: Path) -> list[str]:
     """The folders an interpreter needs to see at their own place."""
@@ -192,7 +201,20 @@ def _prefixes(interpreter: Path) -> list[str]:
         told = set(subprocess.run([str(interpreter), "-E", "-S", "-c", code], capture_output=True, text=True,
                                   check=True).stdout.split())
     told |= {str(path.resolve().parent.parent) for path in node_candidates()}
-    return sorted(str(Path(path).resolve()) for path in told if path != "/")
+    return sorted(shown for path in told for shown in _narrow(Path(path).resolve()))
+
+
+def _narrow(prefix: Path) -> list[str]:
+    """A prefix that also holds people's files is shown as far as an interpreter needs it."""
+    if prefix == Path("/"):
+        return []
+    try:
+        home = Path.home().resolve()
+    except RuntimeError:  # this user has none
+        return [str(prefix)]
+    if prefix == home or prefix in home.parents:
+        return [str(prefix / name) for name in ("bin", "lib", "lib64") if (prefix / name).is_dir()]
+    return [str(prefix)]
 
 
 def how_it_ended(status: int | None) -> str:

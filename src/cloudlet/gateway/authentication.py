@@ -2,6 +2,7 @@
 
 A key that IAM or STS made must have signed rightly. A key nobody made is taken at its word, as
 every local tool does: twelve digits name its account, anything else stands for the default one.
+A function with a network of its own is taken at no such word: it has a key, and must sign.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from .routing import with_bucket_in_path
 DEFAULT_ACCOUNT = "000000000000"
 SKEW_MS = 15 * 60_000
 LONGEST_PRESIGNED_S = 604_800  # a week
+_OPEN = ("s3", "sts")  # what these let nobody in particular do they decide themselves
 _BODY_LIMIT = 72 << 20
 _ACCOUNT = re.compile(r"\d{12}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -46,6 +48,8 @@ class Authenticator:
         """The principal a request is from; an :class:`AwsError` if it isn't."""
         if signed is None:
             self._refuse_unreadable(request, service)
+            if request.guest is not None and service not in _OPEN:
+                raise refusals.unsigned(self._style(service))
             return ANONYMOUS
         if signed.algorithm not in (sigv4.ALGORITHM, presigned.ALGORITHM):
             raise refusals.InvalidRequest(_V4A if "ECDSA" in signed.algorithm else _V2)
@@ -55,6 +59,8 @@ class Authenticator:
             self._check_presigned(request, signed, self._style(service))
         credential = await self._keyring.find(signed.access_key)
         if credential is None:
+            if request.guest is not None and request.guest != signed.access_key:
+                raise refusals.unknown_key(self._style(service), signed.access_key)
             return self._stranger(signed.access_key)
         await self._verify(request, signed, credential, self._style(service))
         now_ms = self._kernel.clock.now_ms()

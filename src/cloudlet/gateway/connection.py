@@ -14,6 +14,7 @@ from typing import NoReturn, Protocol
 import httptools
 import msgspec
 
+from ..functions.doors import Guest
 from ..wire.http import Request, Response
 from .exchange import Exchange, Stream, refusal
 
@@ -52,8 +53,8 @@ class Home(Protocol):
 class Connection(asyncio.Protocol):
     """One socket."""
 
-    def __init__(self, server: Home) -> None:
-        self._server, self._limits = server, server.limits
+    def __init__(self, server: Home, guest: Guest | None = None) -> None:
+        self._server, self._limits, self.guest = server, server.limits, guest
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport
         self._headers: dict[str, str] = {}
@@ -163,7 +164,8 @@ class Connection(asyncio.Protocol):
             path = "/" + rest
             if authority:
                 headers["host"] = authority
-        request = Request(method, path, query, headers, peer=self._peer)
+        request = Request(method, path, query, headers, peer=self._peer,
+                          guest=self.guest.key if self.guest else None)
         old = parser.get_http_version() == "1.0"
         expects = not old and "expect" in headers and headers["expect"].lower() == "100-continue"
         self._current = Exchange(request, keep_alive=parser.should_keep_alive(), old=old, expects=expects)

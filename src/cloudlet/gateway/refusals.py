@@ -41,6 +41,18 @@ class UnrecognizedClientException(AwsError):
     """The security token included in the request is invalid."""
 
 
+class MissingAuthenticationToken(AwsError):
+    """Request is missing Authentication Token"""
+
+    status = 403
+
+
+class MissingAuthenticationTokenException(AwsError):
+    """Missing Authentication Token"""
+
+    status = 403
+
+
 class InvalidAccessKeyId(AwsError):
     """The AWS Access Key Id you provided does not exist in our records."""
 
@@ -93,6 +105,11 @@ class AccessDenied(AwsError):
 
 class InvalidRequest(AwsError):
     """The request is not valid."""
+
+
+def unsigned(style: Style) -> AwsError:
+    """Nobody signed a request that somebody has to."""
+    return MissingAuthenticationTokenException() if style == "json" else MissingAuthenticationToken()
 
 
 def unknown_key(style: Style, access_key: str) -> AwsError:

@@ -1,11 +1,13 @@
 """HTTP/1.1 on a thin asyncio protocol over httptools, measured against frameworks and kept for its speed."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 
+from ..functions.doors import MOST_CONNECTIONS, Guest
 from .connection import Connection, Handler, Limits
 
 _DEFAULT = Limits()
@@ -30,6 +32,10 @@ class Server:
         self._server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=1024)
         return int(self._server.sockets[0].getsockname()[1])
 
+    async def admit(self, door: socket.socket, guest: Guest) -> asyncio.Server:
+        """Listen at the door of a function that has a network of its own, too."""
+        return await self.loop.create_server(lambda: Connection(self, guest), sock=door, backlog=256)
+
     async def stop(self, patience_s: float = 10.0) -> None:
         """Take no more connections, and let what is being answered finish and be read."""
         self.stopping = True
@@ -45,11 +51,17 @@ class Server:
             connection.abort()
 
     def join(self, connection: Connection) -> None:
-        """That connection is here."""
+        """That connection is here; it is one too many if it is of a function that has enough."""
         self.connections.add(connection)
+        if connection.guest:
+            connection.guest.connections += 1
+            if connection.guest.connections > MOST_CONNECTIONS:
+                connection.abort()
 
     def forget(self, connection: Connection) -> None:
         """That connection is no more."""
+        if connection in self.connections and connection.guest:
+            connection.guest.connections -= 1
         self.connections.discard(connection)
         if not self.connections:
             self._none_left.set()

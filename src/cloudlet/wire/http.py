@@ -35,6 +35,7 @@ class Request(msgspec.Struct):
     body: bytes = b""
     stream: BodyStream | None = None
     peer: str = "127.0.0.1"
+    guest: str | None = None  # of a function with a network of its own: the access key it was given
     trailers: dict[str, str] = {}
     seal: ChunkCheck | None = None
     prefix: str = ""  # of the path as sent: what led to a site and is not in ``path``

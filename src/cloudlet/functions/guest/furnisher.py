@@ -8,6 +8,7 @@ import json
 import os
 import socket
 
+import linux  # type: ignore[import-not-found]
 import sandbox  # type: ignore[import-not-found]
 
 _LARGEST = 1 << 20
@@ -18,7 +19,7 @@ def start() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
-        sandbox.die_with_parent()
+        linux.die_with_parent()
         serve(theirs)
     theirs.close()
     return ours
@@ -42,7 +43,8 @@ def serve(orders: socket.socket) -> None:
 def furnish(order: dict) -> None:  # type: ignore[type-arg]
     """In the child: one errand, and the end."""
     try:
-        sandbox.furnish(order["pid"], order["task"], order["layers"], order["dependencies"], order["tmp_mb"])
+        sandbox.furnish(order["pid"], order["task"], order["layers"], order["dependencies"],
+                        order["private"], order["tmp_mb"], order["data_mb"])
     except BaseException as error:
         os.write(2, f"cloudlet could not furnish a worker: {error!r}\n".encode())
         os._exit(125)

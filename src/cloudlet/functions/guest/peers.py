@@ -14,6 +14,13 @@ Address = typing.Tuple[str, int]
 _SOCK_DIAG, _BY_FAMILY, _REQUEST, _ERROR = 4, 20, 1, 2
 _ANY = 0xFFFFFFFF
 _LISTENING = ("0.0.0.0", 0)
+_kernel: "typing.List[socket.socket]" = []  # where it is asked; inside the walls nobody can open one
+
+
+def prepare() -> None:
+    """Open the way to the kernel, while that may still be done."""
+    if hasattr(socket, "AF_NETLINK"):
+        _kernel.append(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG))
 
 
 def is_ours(address: Address, peer: Address = _LISTENING) -> bool:
@@ -27,9 +34,9 @@ def _inode(address: Address, peer: Address) -> int:
     where = struct.pack("!HH4s12x4s12x", address[1], peer[1], socket.inet_aton(address[0]),
                         socket.inet_aton(peer[0])) + struct.pack("=III", 0, _ANY, _ANY)
     asked = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, _ANY) + where
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
-        kernel.send(struct.pack("=IHHII", 16 + len(asked), _BY_FAMILY, _REQUEST, 1, 0) + asked)
-        told = kernel.recv(4096)
+    kernel = _kernel[0]
+    kernel.send(struct.pack("=IHHII", 16 + len(asked), _BY_FAMILY, _REQUEST, 1, 0) + asked)
+    told = kernel.recv(4096)
     if struct.unpack_from("=IH", told)[1] == _ERROR:
         return 0
     return int(struct.unpack_from("=I", told, 16 + 4 + 48 + 16)[0])  # after head, address and four numbers

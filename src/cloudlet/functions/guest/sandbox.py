@@ -1,28 +1,34 @@
-"""The walls around a worker: namespaces, a root of its own, no privileges, few system calls.
+"""The walls around a worker: namespaces, and a root of its own that shows little.
 
 Runs in the zygote and in the process forked from it, before any code of the user's does. All that only
-Linux has is in this file and in ``cgroups``.
+Linux has is in this folder and in ``cgroups``.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
 import struct
 
-CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWIPC, CLONE_NEWPID = 0x20000, 0x10000000, 0x8000000, 0x20000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
-MNT_DETACH = 2
-PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_SECCOMP, PR_SET_PDEATHSIG = 38, 4, 24, 22, 1
+import confinement  # type: ignore[import-not-found]
+import linux  # type: ignore[import-not-found]
+from linux import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT, mount
+
 WORKER_UID = 993  # as inside Lambda
-OUTSIDE_UID = 231_993  # what a worker is on a machine where cloudlet runs as root
 OLD = "/.old"  # where the machine's own root hangs while a worker's is built
+HOST_NAME = "function"
 
 _FOLDERS = ("dev", "proc", "tmp", "var/task", "var/runtime", "var/deps", "var/node_modules", "opt", "etc",
-            "root", "run", OLD[1:])
+            "root", "run", "var/empty", OLD[1:])
 _MODULES = "node_modules"
-_OPEN_TREE, _MOVE_MOUNT = 428, 429  # the same numbers on every architecture
-_OPEN_TREE_CLONE, _AT_RECURSIVE, _MOVE_EMPTY_PATH = 1, 0x8000, 4
-_libc = ctypes.CDLL(None, use_errno=True)
+_INODES_A_MB = 256  # in /tmp: files have 4 KB
+_SHARED_MB = 64  # of /dev/shm
+_NOATIME, _NODIRATIME = 1024, 2048
+# of /proc: what tells of the machine rather than of the worker, or can be written by who may
+_HIDDEN = ("acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "iomem", "ioports", "irq", "kallsyms",
+           "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats",
+           "modules", "mtrr", "pagetypeinfo", "sched_debug", "scsi", "slabinfo", "sysrq-trigger",
+           "timer_list", "timer_stats", "tty", "vmallocinfo")
 # the machine's own software, and what of /etc name resolution, TLS and the loader read
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 _ETC = (
@@ -46,30 +52,8 @@ _ETC = (
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{what}: {os.strerror(code)}")
-
-
-def unshare(flags: int) -> None:
-    """Leave some of the namespaces shared with the parent."""
-    _check(_libc.unshare(flags), "unshare")
-
-
-def setns(handle: int, kind: int) -> None:
-    """Enter the namespace behind ``handle``."""
-    _check(_libc.setns(handle, kind), "setns")
-
-
-def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """mount(2)."""
-    _check(_libc.mount(source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags),
-                       options.encode() or None), f"mount {target}")
-
-
-def bind(source: str, target: str, *, writable: bool = False) -> None:
-    """Let ``source`` appear at ``target`` too, read-only unless told otherwise."""
+def bind(source: str, target: str, *, device: bool = False) -> None:
+    """Let ``source``, with what is mounted below it, appear at ``target`` too, and only to be read."""
     if os.path.isdir(source):
         os.makedirs(target, exist_ok=True)
     else:
@@ -77,66 +61,64 @@ def bind(source: str, target: str, *, writable: bool = False) -> None:
         if not os.path.exists(target):
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
     mount(source, target, flags=MS_BIND | MS_REC)
-    if not writable:
-        # in a user namespace the flags that the source has can't be taken away, so they are kept
-        kept = os.statvfs(target).f_flag & (MS_NOSUID | MS_NODEV | 8 | 1024 | 2048 | 4096 * 512)
-        mount(
-            "none",
-            target,
-            flags=MS_BIND | MS_REMOUNT | MS_RDONLY | (kept & (MS_NOSUID | MS_NODEV | 8 | 1024)),
-        )
+    flags = linux.ATTR_RDONLY | linux.ATTR_NOSUID | (0 if device else linux.ATTR_NODEV)
+    wish = struct.pack("=QQQQ", flags, 0, 0, 0)
+    if linux.libc.syscall(linux.MOUNT_SETATTR, linux.AT_FDCWD, target.encode(), linux.AT_RECURSIVE, wish,
+                          ctypes.c_size_t(len(wish))) == 0:
+        return
+    # before Linux 5.12, and then not for what is mounted below; what the source forbids must be kept
+    kept = os.statvfs(target).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC | _NOATIME | _NODIRATIME)
+    mount("none", target, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | kept)
 
 
 def become_mapped(inside: int) -> None:
     """Enter a user namespace in which this process is ``inside``, and nobody else exists."""
     uid, gid = os.geteuid(), os.getegid()
-    unshare(CLONE_NEWUSER)
+    linux.unshare(linux.CLONE_NEWUSER)
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{inside} {uid} 1")
     _write("/proc/self/gid_map", f"{inside} {gid} 1")
 
 
-def own_namespaces() -> None:
-    """As an ordinary user: be privileged in a user namespace, and over a PID namespace that belongs to it.
+def own_namespaces(privileged: bool) -> None:
+    """Be the first of a PID namespace: when this process ends, so does all that was started below it.
 
-    The process that calls this stays behind and only waits; the one that goes on is its child.
+    An ordinary user is root in a user namespace, and the other belongs to that. The process that calls this
+    stays behind and only waits; the one that goes on is its child.
     """
-    become_mapped(WORKER_UID)
-    unshare(CLONE_NEWPID)
+    if not privileged:
+        become_mapped(0)  # nobody else would keep what it may when it executes another program
+    linux.unshare(linux.CLONE_NEWPID)
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
         os._exit(max(os.waitstatus_to_exitcode(status), 0))
-    die_with_parent()
+    linux.die_with_parent()
 
 
-def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> None:
+def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]",
+               network: "dict[str, str]") -> None:
     """Build the root that all workers share below ``root``, and move there.
 
     ``prefixes`` are folders to show where they are (the interpreter's own), ``runtime`` what to show
-    in ``/var/runtime`` by name. The machine's root stays at ``OLD`` for the zygote, which is trusted.
+    in ``/var/runtime`` by name, ``network`` files of /etc by name, in place of the machine's. The machine's
+    root stays at ``OLD`` for the zygote, which is trusted.
     """
-    unshare(CLONE_NEWNS)
-    mount("none", "/", flags=MS_REC | MS_PRIVATE)
+    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS)
+    linux.check(linux.libc.sethostname(HOST_NAME.encode(), len(HOST_NAME)), "sethostname")
+    mount("none", "/", flags=MS_REC | linux.MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m")
     for path in _FOLDERS:
         os.makedirs(f"{root}/{path}", exist_ok=True)
+    mount("tmpfs", f"{root}/var/empty", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "mode=555,size=4k")
     for path in _SYSTEM:
         if os.path.islink(path):
             os.symlink(os.readlink(path), root + path)
         elif os.path.isdir(path):
             bind(path, root + path)
-    for name in _ETC:
-        if os.path.exists(f"/etc/{name}"):
-            bind(os.path.realpath(f"/etc/{name}"), f"{root}/etc/{name}")
-    _write(
-        f"{root}/etc/passwd",
-        f"root:x:0:0:root:/root:/bin/sh\nsbx_user:x:{WORKER_UID}:{WORKER_UID}::/tmp:/bin/sh\n",
-    )
-    _write(f"{root}/etc/hosts", _hosts() + "127.0.0.1 sandbox.localdomain sandbox\n")
-    _write(f"{root}/etc/group", f"root:x:0:\nsbx_user:x:{WORKER_UID}:\n")
+    _build_etc(f"{root}/etc", network)
     for name in _DEVICES:
-        bind(f"/dev/{name}", f"{root}/dev/{name}", writable=True)
+        bind(f"/dev/{name}", f"{root}/dev/{name}", device=True)
     os.symlink("/proc/self/fd", f"{root}/dev/fd")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"{root}/dev/{name}")
@@ -146,24 +128,37 @@ def build_base(root: str, prefixes: "list[str]", runtime: "dict[str, str]") -> N
             bind(path, root + path)
     for name, path in runtime.items():
         bind(path, f"{root}/var/runtime/{name}")
-    _check(_libc.pivot_root(root.encode(), (root + OLD).encode()), "pivot_root")
+    linux.check(linux.libc.pivot_root(root.encode(), (root + OLD).encode()), "pivot_root")
     os.chdir("/")
-    # a zygote of an ordinary user has a PID namespace of its own, and must see that one's numbers
-    mount("proc", OLD + "/proc", "proc", MS_NOSUID | MS_NODEV | 8)
+    # a zygote has a PID namespace of its own, and must see that one's numbers
+    mount("proc", OLD + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    mount("none", "/", flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
-def _hosts() -> str:
-    """The machine's own names, as they are now."""
-    try:
-        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
-            return file.read().rstrip("\n") + "\n"
-    except OSError:
-        return "127.0.0.1 localhost\n"
+def _build_etc(etc: str, network: "dict[str, str]") -> None:
+    """The machine's, as far as it is for everybody; a user and a host that are nobody's."""
+    for name in _ETC:
+        if os.path.exists(f"/etc/{name}") and name not in network and name != "hosts":
+            bind(os.path.realpath(f"/etc/{name}"), f"{etc}/{name}")
+    if "hosts" not in network:
+        with contextlib.suppress(OSError), open("/etc/hosts", encoding="utf-8", errors="replace") as file:
+            network = {**network, "hosts": file.read()}
+    for name, text in network.items():
+        own = f"\n127.0.0.1 {HOST_NAME} sandbox.localdomain sandbox\n" if name == "hosts" else ""
+        _write(f"{etc}/{name}", text.rstrip() + own if own else text)
+    _write(f"{etc}/passwd",
+           f"root:x:0:0:root:/root:/bin/sh\nsbx_user:x:{WORKER_UID}:{WORKER_UID}::/tmp:/bin/sh\n")
+    _write(f"{etc}/group", f"root:x:0:\nsbx_user:x:{WORKER_UID}:\n")
 
 
-def show(task: str, layers: "list[str]", dependencies: str) -> "list[str]":
-    """Let the folders of a function appear where a function looks for them; those places come back."""
+def show(task: str, layers: "list[str]", dependencies: str, private: str) -> "list[str]":
+    """Let the folders of a function appear where a function looks for them; those places come back.
+
+    ``private`` is the cloudlet's data folder. It may lie in one of them, as in an application whose code is
+    the whole of it, and is empty there.
+    """
     bind(OLD + task, "/var/task")
+    _cover(private, task, "/var/task")
     places = ["/var/task"]
     if dependencies:
         places.append("/var/deps")
@@ -176,207 +171,78 @@ def show(task: str, layers: "list[str]", dependencies: str) -> "list[str]":
     elif layers:  # later layers lie over earlier ones
         stack = ":".join(OLD + layer for layer in reversed(layers))
         mount("overlay", "/opt", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={stack}")
+    for layer in layers:
+        _cover(private, layer, "/opt")
     return [*places, "/opt"] if layers else places
 
 
-def furnish(worker: int, task: str, layers: "list[str]", dependencies: str, tmp_mb: int) -> None:
+def _cover(private: str, source: str, place: str) -> None:
+    """Where ``source`` is shown, let what of it is private be an empty folder."""
+    within = os.path.join(place, os.path.relpath(private, source)) if private else ""
+    if within.startswith(place + "/") and ".." not in within.split("/") and os.path.isdir(within):
+        mount("/var/empty", within, flags=MS_BIND)
+
+
+def furnish(worker: int, task: str, layers: "list[str]", dependencies: str, private: str, tmp_mb: int,
+            data_mb: int) -> None:
     """Show a function's folders to a worker that runs already, in its own mount namespace.
 
     The mounts are made in a namespace of this process's, taken off as trees, and put into the worker's.
+    ``data_mb`` limits the memory of each of its processes, where no control group limits that of all; 0
+    doesn't.
     """
-    unshare(CLONE_NEWNS)
-    trees = [(_libc.syscall(_OPEN_TREE, -100, place.encode(), _OPEN_TREE_CLONE | _AT_RECURSIVE), place)
-             for place in show(task, layers, dependencies)]
+    linux.unshare(linux.CLONE_NEWNS)
+    trees = [(linux.open_tree(place), place) for place in show(task, layers, dependencies, private)]
     handle = os.open(f"{OLD}/proc/{worker}/ns/mnt", os.O_RDONLY)
-    setns(handle, CLONE_NEWNS)
+    owner = os.stat(f"{OLD}/proc/{worker}")
+    linux.setns(handle, linux.CLONE_NEWNS)
     for tree, place in trees:
-        _check(
-            _libc.syscall(_MOVE_MOUNT, tree, b"", -100, place.encode(), _MOVE_EMPTY_PATH),
-            f"move_mount {place}",
-        )
-    mount("none", "/tmp", flags=MS_REMOUNT | MS_NOSUID | MS_NODEV, options=f"mode=1777,size={tmp_mb}m")
+        linux.move_mount(tree, place)
+    mount("none", "/tmp", flags=MS_REMOUNT | MS_NOSUID | MS_NODEV, options=_tmp(tmp_mb))
+    if data_mb:
+        if owner.st_uid != os.geteuid():  # who has the same user may limit it, whatever it has given up
+            os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
+            os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
+        resource.prlimit(worker, resource.RLIMIT_DATA, (data_mb << 20, data_mb << 20))
 
 
-def enter(tmp_mb: int, privileged: bool) -> None:
+def enter(tmp_mb: int, outside: int, *, nesting: bool = False) -> None:
     """Give this process (the first of a PID namespace) a root of its own, and no way out.
 
-    Its function is not known yet: ``furnish`` shows it the folders later.
+    Its function is not known yet: ``furnish`` shows it the folders later. ``outside`` is the user that it is
+    for the machine; 0: the same as now, who is an ordinary one. ``nesting``: it may have namespaces below its
+    own, and a ``/proc`` in each, which the kernel allows only to who sees the whole of one.
     """
-    unshare(CLONE_NEWNS | CLONE_NEWIPC)
-    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | 8)
-    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,size={tmp_mb}m")
-    mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | 8, "mode=1777,size=64m")
-    _check(_libc.umount2(OLD.encode(), MNT_DETACH), "umount")
-    mount("none", "/", flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
-    if privileged:
+    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWIPC)
+    with contextlib.suppress(OSError):  # a kernel may be built without control groups
+        linux.unshare(linux.CLONE_NEWCGROUP)
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    if not nesting:
+        hide_machine()
+    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, _tmp(tmp_mb))
+    mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+          f"mode=1777,size={_SHARED_MB}m,nr_inodes={_SHARED_MB * _INODES_A_MB}")
+    linux.check(linux.libc.umount2(OLD.encode(), linux.MNT_DETACH), "umount")
+    if outside:  # each a user of its own: what the kernel counts by user, it counts by worker
         os.setgroups([])
-        os.setresgid(OUTSIDE_UID, OUTSIDE_UID, OUTSIDE_UID)
-        os.setresuid(OUTSIDE_UID, OUTSIDE_UID, OUTSIDE_UID)
-        _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-        become_mapped(WORKER_UID)
+        os.setresgid(outside, outside, outside)
+        os.setresuid(outside, outside, outside)
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)
+    become_mapped(WORKER_UID)
+    confinement.keep_few_watches(nesting=nesting)
 
 
-def confine(*, nesting: bool = False) -> None:
-    """Give up every privilege, and the system calls no function needs.
-
-    ``nesting``: but for those that make namespaces inside this one; a snapshot does that for its copies.
-    """
-    for capability in range(64):
-        if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break
-    header = struct.pack("=Ii", 0x20080522, 0)
-    _check(_libc.capset(header, bytes(24)), "capset")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
-    resource.setrlimit(resource.RLIMIT_NPROC, (1024, 1024))
-    _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-    program = seccomp_program(os.uname().machine, nesting=nesting)
-    if program:
-        filters = ctypes.create_string_buffer(program)
-        fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(filters))
-        _check(_libc.prctl(PR_SET_SECCOMP, 2, ctypes.c_char_p(fprog), 0, 0), "seccomp")
+def hide_machine() -> None:
+    """Cover what ``/proc`` tells of the machine rather than of the worker."""
+    for name in _HIDDEN:
+        if os.path.isdir(f"/proc/{name}"):
+            mount("/var/empty", f"/proc/{name}", flags=MS_BIND)
+        elif os.path.exists(f"/proc/{name}"):
+            mount("/dev/null", f"/proc/{name}", flags=MS_BIND)
 
 
-_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# mount and namespaces, kernel modules and memory, other processes' insides, keys, clocks, swap, reboot
-_FORBIDDEN = {
-    "x86_64": (
-        101,
-        155,
-        165,
-        166,
-        167,
-        168,
-        169,
-        170,
-        171,
-        172,
-        173,
-        175,
-        176,
-        246,
-        248,
-        249,
-        250,
-        272,
-        279,
-        298,
-        303,
-        304,
-        308,
-        310,
-        311,
-        312,
-        313,
-        320,
-        321,
-        323,
-        159,
-        164,
-        227,
-        305,
-        153,
-        163,
-        179,
-        425,
-        426,
-        427,
-        428,
-        429,
-        430,
-        431,
-        432,
-        433,
-        442,
-    ),
-    "aarch64": (
-        117,
-        41,
-        40,
-        39,
-        224,
-        225,
-        142,
-        161,
-        162,
-        105,
-        106,
-        104,
-        217,
-        218,
-        219,
-        97,
-        239,
-        241,
-        264,
-        265,
-        268,
-        270,
-        271,
-        272,
-        273,
-        294,
-        280,
-        282,
-        171,
-        170,
-        112,
-        266,
-        58,
-        89,
-        60,
-        425,
-        426,
-        427,
-        428,
-        429,
-        430,
-        431,
-        432,
-        433,
-        442,
-    ),
-}
-_NESTING = {"x86_64": (165, 272), "aarch64": (40, 97)}  # mount, unshare
-_CLONE = {"x86_64": 56, "aarch64": 220}
-_NEW_NAMESPACES = 0x7E020000
-
-
-def seccomp_program(machine: str, *, nesting: bool = False) -> bytes:
-    """A filter as the kernel runs it: forbidden calls answer EPERM, foreign architectures end the process."""
-    if machine not in _ARCHITECTURES:
-        return b""
-    def op(code: int, true: int, false: int, value: int) -> bytes:
-        return struct.pack("HBBI", code, true, false, value)
-    load, equal, any_bit, give = 0x20, 0x15, 0x45, 0x06
-    kill, deny, allow, absent = 0x80000000, 0x00050001, 0x7FFF0000, 0x00050026
-    program = [
-        op(load, 0, 0, 4),
-        op(equal, 1, 0, _ARCHITECTURES[machine]),
-        op(give, 0, 0, kill),
-        op(load, 0, 0, 0),
-    ]
-    if machine == "x86_64":
-        program += [op(0x35, 0, 1, 0x40000000), op(give, 0, 0, deny)]  # the x32 numbering of the same calls
-    for number in _FORBIDDEN[machine]:
-        if nesting and number in _NESTING[machine]:
-            continue
-        program += [op(equal, 0, 1, number), op(give, 0, 0, deny)]
-    # clone3 hides its flags from filters: it is "not there", and libc falls back to clone
-    program += [op(equal, 0, 1, 435), op(give, 0, 0, absent)]
-    program += [op(equal, 0, 3, _CLONE[machine]), op(load, 0, 0, 16), op(any_bit, 0, 1, _NEW_NAMESPACES),
-                op(give, 0, 0, deny), op(give, 0, 0, allow)]
-    return b"".join(program)
-
-
-def die_with_parent() -> None:
-    """End when the process that started this one does."""
-    control_process(PR_SET_PDEATHSIG, 9)
-
-
-def control_process(what: int, value: int) -> None:
-    """prctl(2)."""
-    _libc.prctl(what, value, 0, 0, 0)
+def _tmp(size_mb: int) -> str:
+    return f"mode=1777,size={size_mb}m,nr_inodes={size_mb * _INODES_A_MB}"
 
 
 def _write(path: str, text: str) -> None:

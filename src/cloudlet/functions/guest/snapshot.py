@@ -17,6 +17,8 @@ import stat
 import sys
 import typing
 
+import confinement  # type: ignore[import-not-found]
+import linux  # type: ignore[import-not-found]
 import sandbox  # type: ignore[import-not-found]
 
 _LARGEST = 1 << 16
@@ -26,7 +28,7 @@ Hooks = typing.Iterable[typing.Tuple[typing.Callable[..., object], typing.Any, t
 
 def stay_behind() -> None:
     """Let a child go on; this process only collects what ends, and ends last, with the child's status."""
-    sandbox.control_process(_SUBREAPER, 1)
+    linux.prctl(_SUBREAPER, 1)
     child = os.fork()
     if child == 0:
         return
@@ -90,7 +92,7 @@ def _restore(control: socket.socket, order: "dict[str, typing.Any]", files: "lis
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if isolated:
         sandbox.become_mapped(sandbox.WORKER_UID)
-        sandbox.unshare(sandbox.CLONE_NEWNS | sandbox.CLONE_NEWIPC | sandbox.CLONE_NEWPID)
+        linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWPID)
     child = os.fork()
     if child:
         for handle in files:
@@ -112,16 +114,17 @@ def _restore(control: socket.socket, order: "dict[str, typing.Any]", files: "lis
     _forget_connections(control.fileno(), channel)
     control.close()
     if isolated:
-        sandbox.confine()
+        confinement.confine(order["processes"])
 
 
 def _own_folders(tmp_mb: int) -> None:
     """``/proc``, ``/dev/shm`` and ``/tmp`` of its own; the last as the snapshot left it."""
     before = os.open("/tmp", os.O_RDONLY)
-    flags = sandbox.MS_NOSUID | sandbox.MS_NODEV
-    sandbox.mount("proc", "/proc", "proc", flags | 8)
-    sandbox.mount("tmpfs", "/tmp", "tmpfs", flags, f"mode=1777,size={tmp_mb}m")
-    sandbox.mount("tmpfs", "/dev/shm", "tmpfs", flags | 8, "mode=1777,size=64m")
+    flags = linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("proc", "/proc", "proc", flags | linux.MS_NOEXEC)
+    sandbox.hide_machine()
+    linux.mount("tmpfs", "/tmp", "tmpfs", flags, f"mode=1777,size={tmp_mb}m")
+    linux.mount("tmpfs", "/dev/shm", "tmpfs", flags | 8, "mode=1777,size=64m")
     if os.listdir(before):
         os.fchdir(before)
         shutil.copytree(".", "/tmp", symlinks=True, dirs_exist_ok=True)

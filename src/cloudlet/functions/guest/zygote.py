@@ -6,6 +6,7 @@ no sleeps: a forked worker finds a state nobody was in the middle of changing.
 """
 
 import array
+import fcntl
 import importlib
 import json
 import os
@@ -15,39 +16,38 @@ import socket
 import sys
 import typing
 
+import confinement  # type: ignore[import-not-found]
 import furnisher  # type: ignore[import-not-found]
+import linux  # type: ignore[import-not-found]
+import network  # type: ignore[import-not-found]
 import python_worker  # type: ignore[import-not-found]
 import sandbox  # type: ignore[import-not-found]
 import warming  # type: ignore[import-not-found]
 
 _LARGEST = 1 << 20
-_INIT = "cloudlet.init"  # as this folder is called where workers find it
+_INIT, _PEERS = "cloudlet.init", "cloudlet.peers"  # as this folder is called where workers find it
+_CHANNEL = 3  # a worker has its outputs, this, and what comes with it
+_FILES = 128  # more than a zygote ever has open
 Order = typing.Dict[str, typing.Any]
 
 
 def main() -> None:
-    """Build the base of the sandboxes, import the usual, and serve orders until the socket closes."""
+    """Import the usual, and serve orders until the socket closes."""
     orders = socket.socket(fileno=int(sys.argv[1]))
-    setup = json.loads(sys.argv[2])
-    sandbox.die_with_parent()
-    isolated = bool(setup["root"])
-    if isolated:
-        if not setup["privileged"]:
-            sandbox.own_namespaces()
-        sandbox.build_base(setup["root"], setup["prefixes"], setup["runtime"])
-        sys.path[0] = "/var/runtime"
-    else:
-        sys.path[0] = setup["runtime_folder"]
+    setup = json.loads(orders.recv(_LARGEST))
+    linux.die_with_parent()
+    isolated = setup["isolated"]
+    sys.path[0] = "/var/runtime" if isolated else setup["runtime_folder"]
     errands = furnisher.start() if isolated else None
     warming.warm(setup["warm"])
-    Zygote(orders, errands, setup["privileged"]).serve()
+    Zygote(orders, errands).serve()
 
 
 class Zygote:
     """Forks, and reaps."""
 
-    def __init__(self, orders: socket.socket, errands: "socket.socket | None", privileged: bool) -> None:
-        self._orders, self._furnisher, self._privileged = orders, errands, privileged
+    def __init__(self, orders: socket.socket, errands: "socket.socket | None") -> None:
+        self._orders, self._furnisher = orders, errands
         self._isolated = isolated = errands is not None
         self._own_pids = os.open(sandbox.OLD + "/proc/self/ns/pid", os.O_RDONLY) if isolated else -1
         self._workers: dict[int, str] = {}
@@ -94,8 +94,8 @@ class Zygote:
         if order["init"]:
             importlib.import_module(_INIT)  # not before one is asked for: most never need it
         if self._isolated:
-            sandbox.setns(self._own_pids, sandbox.CLONE_NEWPID)
-            sandbox.unshare(sandbox.CLONE_NEWPID)
+            linux.setns(self._own_pids, linux.CLONE_NEWPID)
+            linux.unshare(linux.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
             selector.close()
@@ -118,28 +118,27 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            errands = self._furnisher.fileno() if self._furnisher is not None else -1
-            for handle in (self._orders.fileno(), errands, self._wake, self._wakes, self._own_pids):
-                if handle >= 0:
-                    os.close(handle)
             channel, log, *control = files
             os.dup2(log, 1)
             os.dup2(log, 2)
-            os.close(log)
             null = os.open("/dev/null", os.O_RDONLY)
             os.dup2(null, 0)
-            os.close(null)
+            if order["door"]:
+                self._hand_over(network.isolate(*order["door"]), order["id"])
             for path in order["cgroups"]:
                 join_cgroup((sandbox.OLD if self._isolated else "") + path)
             os.setsid()
             if self._isolated:
-                sandbox.enter(order["tmp_mb"], self._privileged)
+                sandbox.enter(order["tmp_mb"], order["outside"], nesting=bool(control))
             else:
-                sandbox.die_with_parent()
+                linux.die_with_parent()
+            channel, *control = keep_only([channel, *control])
             os.environ.clear()
             os.environ.update(order["environment"])
+            if order["init"]:
+                importlib.import_module(_PEERS).prepare()
             if self._isolated:
-                sandbox.confine(nesting=bool(control))
+                confinement.confine(order["processes"], nesting=bool(control))
             os.chdir("/")
             if order["argv"]:
                 os.set_inheritable(channel, True)
@@ -153,6 +152,11 @@ class Zygote:
         except BaseException as error:
             os.write(2, f"cloudlet could not start the function's process: {error!r}\n".encode())
             os._exit(125)
+
+    def _hand_over(self, door: socket.socket, worker: str) -> None:
+        """In the child: give the cloudlet the socket to listen at in this worker's network."""
+        news = json.dumps({"door": worker}).encode()
+        socket.send_fds(self._orders, [news], [door.fileno()])
 
     def _reap(self) -> None:
         while True:
@@ -177,6 +181,16 @@ class Zygote:
             self._orders.send(json.dumps(news).encode())
         except OSError:
             os._exit(0)
+
+
+def keep_only(files: "list[int]") -> "list[int]":
+    """Give these files the numbers from three on, and close all others above the outputs."""
+    aside = [fcntl.fcntl(handle, fcntl.F_DUPFD, _FILES) for handle in files]
+    kept = list(range(_CHANNEL, _CHANNEL + len(files)))
+    for handle, number in zip(aside, kept):  # noqa: B905 (not before Python 3.10)
+        os.dup2(handle, number, inheritable=False)
+    os.closerange(_CHANNEL + len(files), _FILES + len(aside) + 1)
+    return kept
 
 
 def join_cgroup(path: str) -> None:

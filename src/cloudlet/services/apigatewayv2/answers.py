@@ -23,7 +23,7 @@ def response_of(payload: bytes, version: str) -> Response:
     """The response that a function's answer stands for; 500 if it is none."""
     try:
         answer = json.loads(payload or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return failure(500, "Internal Server Error")
     if isinstance(answer, dict) and "statusCode" in answer:
         return _explicit(answer, version)

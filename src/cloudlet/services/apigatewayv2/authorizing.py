@@ -75,7 +75,7 @@ async def _fetch_keys(issuer: str) -> dict[str, Any]:
         place = issuer.rstrip("/") + "/.well-known/openid-configuration"
         url = (await _fetch(place))["jwks_uri"]
         return {str(key.get("kid", "")): key for key in (await _fetch(url))["keys"]}
-    except (Unreachable, TimeoutError, ValueError, KeyError, TypeError, AttributeError):
+    except (Unreachable, TimeoutError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Untrusted("the issuer's keys can't be had") from None
 
 
@@ -98,7 +98,7 @@ async def _by_function(
     if verdict is None:
         try:
             verdict = _verdict(await _ask(call, visit, authorizer, identity), authorizer)
-        except (AwsError, ValueError, TypeError, KeyError, AttributeError):
+        except (AwsError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return failure(500, "Internal Server Error")
         if ttl_ms:
             gate.remember(key, verdict, call.now_ms + ttl_ms)

@@ -225,5 +225,5 @@ def _document(payload: bytes) -> Any:
     """A payload as JSON; a text, if a runtime answered with something else."""
     try:
         return json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return payload.decode("utf-8", "replace")

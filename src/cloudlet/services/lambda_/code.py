@@ -13,6 +13,7 @@ import io
 import shutil
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import msgspec
 
 from ...errors import AwsError, NotHonoured
 from ...kernel import Call, Conversation
+from ...kernel.folders import allowed
 from ...kernel.place import Place
 from ...store import Blobs
 from .errors import InvalidParameterValueException, RequestEntityTooLargeException
@@ -53,7 +55,7 @@ async def fetch(call: Conversation, code: dict[str, Any]) -> Package:
     if not code.get("S3Bucket") or not code.get("S3Key"):
         raise InvalidParameterValueException("Please provide a source for function code.")
     if code["S3Bucket"] == LOCAL_BUCKET:
-        return _local(Path(code["S3Key"]), code.get("S3ObjectVersion") or "")
+        return await _local(call, Path(code["S3Key"]), code.get("S3ObjectVersion") or "")
     return await unpack(call, await _object(call, code))
 
 
@@ -127,8 +129,14 @@ def too_large() -> InvalidParameterValueException:
     return InvalidParameterValueException(f"Unzipped size must be smaller than {UNZIPPED_SIZE} bytes")
 
 
-def _local(folder: Path, dependencies: str) -> Package:
-    if not folder.is_absolute() or not folder.is_dir():
+async def _local(call: Conversation, folder: Path, dependencies: str) -> Package:
+    named = [folder, Path(dependencies)] if dependencies else [folder]
+    for one in named:
+        if not one.is_absolute() or not await call.transact(partial(allowed, folder=one)):
+            raise InvalidParameterValueException(
+                f"The folder {one} is not one that was deployed from this machine. "
+                "`cloudlet up` or `cloudlet deploy` in the folder of its application does that.")
+    if not folder.is_dir():
         raise InvalidParameterValueException(f"There is no folder {folder} on this machine to run code from.")
     digest = hashlib.sha256(f"{folder} {dependencies}".encode())
     return Package(

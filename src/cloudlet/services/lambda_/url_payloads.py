@@ -52,7 +52,7 @@ def response_of(payload: bytes) -> Response:
     """The response that a buffered answer stands for; one without ``statusCode`` is the body itself."""
     try:
         answer = json.loads(payload or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NoResponse("it is no JSON") from None
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return Response(200, {"content-type": "application/json"}, _text(answer))
