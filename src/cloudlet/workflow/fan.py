@@ -1,0 +1,349 @@
+"""Parallel and Map: many strands at once.
+
+The state keeps counters only. Items that wait and results that are there are records of their own, so an
+iteration that starts or ends costs the same whether ten or ten thousand stand before or behind it. The
+iterations of a distributed Map are executions of their own, which the outside starts and reports.
+"""
+
+import math
+from typing import Any
+
+import msgspec
+
+from . import failures
+from .definition import Iteration, State
+from .failures import Failure, QueryFailure, RuntimeFailure, check_size
+from .intrinsics import json_text, json_value
+from .jsonata import kind_of
+from .records import ChildEnded, Fan, ItemsRead, ReadItems, StartChild, Strand, WriteResults
+from .run import Run
+from .tasks import complete, inflow, look, number, selected
+from .templates import Scene
+
+_CHUNK = 64  # items in one record
+_AT_ONCE = 10  # children that one turn starts
+_ABORTED = frozenset(("Task", "Wait", "Parallel", "Map"))
+_chunk = msgspec.msgpack.Decoder(list[str])  # each the JSON of an item
+
+
+def begin(run: Run, strand: Strand) -> None:
+    """Start the children of a Parallel or Map state."""
+    state, scene = run.state(strand), run.scene(strand)
+    strand.ticket += 1
+    if state.iteration:
+        items = prepare(run, strand, scene)
+        assert strand.fan
+        strand.waits = "children"
+        if state.iteration.distributed:
+            _distribute(run, strand, strand.fan, state.iteration, scene)
+        _store(run, strand, strand.fan, [json_text(item) for item in items])
+        if strand.waits == "children":
+            run.turn("fan", strand)
+        return
+    inflow(run, scene, state)
+    run.note(strand, "ParallelStateStarted")
+    strand.fan = Fan(strand.last, total=len(state.branches), limit=len(state.branches))
+    strand.waits = "children"
+    run.turn("fan", strand)
+
+
+def prepare(run: Run, strand: Strand, scene: Scene) -> list[Any]:
+    """Begin a Map state: its items and how its iterations are to be run."""
+    state = run.state(strand)
+    iteration = state.iteration
+    assert iteration
+    selected(run, scene, state)
+    items = [] if iteration.reader else _items(run, state, iteration, scene)
+    limit = number(iteration.concurrency, scene) or 0
+    look(run, "maxConcurrency", limit)
+    most = failures.CHILD_CONCURRENCY if iteration.distributed else failures.INLINE_CONCURRENCY
+    run.note(strand, "MapStateStarted", {"length": len(items)})
+    strand.fan = Fan(strand.last, limit=min(limit or most, most))
+    _tolerance(run, strand.fan, iteration, scene)
+    return items
+
+
+def _items(run: Run, state: State, iteration: Iteration, scene: Scene) -> list[Any]:
+    found = iteration.items(scene) if iteration.items else scene.value
+    if not state.jsonata:
+        look(run, "afterItemsPath", found)
+    if isinstance(found, dict) and iteration.distributed:
+        return [{"Key": key, "Value": value} for key, value in found.items()]
+    if not isinstance(found, list):
+        if state.jsonata:
+            raise QueryFailure(f"Map state input must be an array but was: {json_text(found)}")
+        raise RuntimeFailure(f"Reference path \"{iteration.shown}\" must point to array.")
+    return found
+
+
+def _tolerance(run: Run, fan: Fan, iteration: Iteration, scene: Scene) -> None:
+    for field, name in ((iteration.tolerated_count, "ToleratedFailureCount"),
+                        (iteration.tolerated_percentage, "ToleratedFailurePercentage")):
+        if field is None:
+            continue
+        value = field.value(scene)
+        try:
+            found = float(value) if kind_of(value) in ("number", "string") else math.nan
+        except (ValueError, OverflowError):
+            found = math.nan
+        if not math.isfinite(found):
+            shown = value if isinstance(value, str) else json_text(value)
+            raise RuntimeFailure(f'The {field.name} field refers to value "{shown}" which is not a valid '
+                                 f"{'integer' if name.endswith('Count') else 'float'}: {field.path}")
+        if name.endswith("Count"):
+            if found < 0:
+                raise RuntimeFailure("ToleratedFailureCount cannot be negative.")
+            fan.tolerated = int(found)
+            look(run, "toleratedFailureCount", int(found))
+        else:
+            if not 0 <= found <= 100:
+                raise RuntimeFailure("ToleratedFailurePercentage must be between 0 and 100.")
+            fan.percentage = found
+            look(run, "toleratedFailurePercentage", found)
+
+
+def _distribute(run: Run, strand: Strand, fan: Fan, iteration: Iteration, scene: Scene) -> None:
+    """Record a Map Run, and have its items read if they are elsewhere."""
+    batcher, reader = iteration.batcher, iteration.reader
+    if batcher:
+        fan.batch = number(batcher.items, scene, least=1) or _CHUNK * _CHUNK
+        fan.batch_bytes = number(batcher.bytes, scene, least=1) or 0
+    most = number(reader.max_items, scene, least=-(1 << 60)) if reader else None
+    machine = run.origin.machine_arn.replace(":stateMachine:", ":mapRun:")
+    fan.run = f"{machine}/{iteration.label or run.world.uuid()}:{run.world.uuid()}"
+    run.note(strand, "MapRunStarted", {"mapRunArn": fan.run})
+    if reader:
+        if most is not None and most < 0:
+            raise Failure("States.ItemReaderFailed", "field MaxItems must be positive")
+        fan.reading, strand.waits = True, "items"
+        arguments = json_text(reader.arguments(scene))
+        run.effects.append(ReadItems(strand.id, strand.ticket, reader.resource, arguments, reader.config,
+                                     most or None))
+
+
+def read(run: Run, strand: Strand, event: ItemsRead) -> None:
+    """Take items that were read elsewhere."""
+    assert strand.fan
+    _store(run, strand, strand.fan, event.items)
+    if event.last:
+        strand.fan.reading, strand.waits = False, "children"
+    run.turn("fan", strand)
+
+
+def _store(run: Run, strand: Strand, fan: Fan, items: list[str]) -> None:
+    """Append items to those that wait, a few dozen to a record."""
+    while items:
+        chunk, room = divmod(fan.total, _CHUNK)
+        taken, items = items[: _CHUNK - room], items[_CHUNK - room :]
+        key = ("items", strand.id, chunk)
+        before = _chunk.decode(run.memory.get(key) or b"\x90") if room else []
+        run.memory.put(key, msgspec.msgpack.encode([*before, *taken]))
+        fan.total += len(taken)
+
+
+def proceed(run: Run, strand: Strand) -> None:
+    """Start what may be started now; join when all has ended."""
+    state, fan = run.state(strand), strand.fan
+    assert fan
+    for _ in range(_AT_ONCE):
+        if fan.next >= fan.total or fan.running >= fan.limit:
+            break
+        if state.iteration is None:
+            _branch(run, strand, fan, state)
+        elif state.iteration.distributed:
+            _child(run, strand, fan, state.iteration)
+        else:
+            _iterate(run, strand, fan, state.iteration)
+    else:
+        run.turn("fan", strand)
+        return
+    if not fan.running and fan.next >= fan.total and not fan.reading and strand.waits == "children":
+        join(run, strand)
+
+
+def _branch(run: Run, strand: Strand, fan: Fan, state: State) -> None:
+    child = run.add(state.branches[fan.next], parent=strand.id, index=fan.next, last=fan.base)
+    given = inflow(run, run.scene(strand), state)
+    run.give(child, given, json_text(given))
+    _began(fan, child)
+
+
+def _iterate(run: Run, strand: Strand, fan: Fan, iteration: Iteration) -> None:
+    index = fan.next
+    value, item = _next(run, strand, fan, iteration)
+    last = run.record("MapIterationStarted", fan.base, {"index": index, "name": strand.state})
+    child = run.add(iteration.start, parent=strand.id, index=index, last=last)
+    run.memory.put(("item", child.id, 0), json_text(item).encode())
+    run.give(child, value, json_text(value))
+    _began(fan, child)
+
+
+def _began(fan: Fan, child: Strand) -> None:
+    fan.next += 1
+    fan.started += 1
+    fan.running += 1
+    fan.children = [*fan.children, child.id]
+
+
+def _next(run: Run, strand: Strand, fan: Fan, iteration: Iteration,
+          at: int = -1) -> tuple[Any, dict[str, Any]]:
+    """The next item as its iteration gets it, and as the context object shows it."""
+    at = fan.next if at < 0 else at
+    chunk = _chunk.decode(run.memory.get(("items", strand.id, at // _CHUNK)) or b"\x90")
+    value = json_value(chunk[at % _CHUNK])
+    item: dict[str, Any] = {"Index": at, "Value": value}
+    if not iteration.selector:
+        return value, item
+    state, scene = run.state(strand), run.scene(strand)
+    plain = scene.context
+    scene = Scene(scene.input, lambda: {**plain(), "Map": {"Item": item}}, scene.variables, scene.around,
+                  run.now_ms)
+    if state.input_path and not state.jsonata:
+        scene.value = state.input_path(scene)
+    return iteration.selector(scene), item
+
+
+def _child(run: Run, strand: Strand, fan: Fan, iteration: Iteration) -> None:
+    """Ask for a child execution with the next item, or the next batch of them."""
+    value, _ = _next(run, strand, fan, iteration)
+    count = 1
+    if fan.batch:
+        items, size = [value], len(json_text(value).encode())
+        while count < min(fan.batch, fan.total - fan.next):
+            more, _ = _next(run, strand, fan, iteration, fan.next + count)
+            size += len(json_text(more).encode())
+            if fan.batch_bytes and size > fan.batch_bytes:
+                break
+            items.append(more)
+            count += 1
+        value = {"Items": items}
+        if iteration.batcher and iteration.batcher.input:
+            value["BatchInput"] = iteration.batcher.input(run.scene(strand))
+    run.effects.append(StartChild(strand.id, strand.ticket, fan.started, iteration.start, json_text(value),
+                                  count, iteration.express, fan.run))
+    fan.next += count
+    fan.started += 1
+    fan.running += 1
+
+
+def ended(run: Run, child: Strand) -> None:
+    """A branch or iteration has come to its end: keep its output."""
+    strand = run.strand(child.parent)
+    fan = strand.fan
+    assert fan
+    text = run.text(child)
+    run.memory.put(("result", strand.id, child.index), text.encode())
+    fan.base = strand.last = child.last
+    if run.state(strand).iteration:
+        strand.last = run.record("MapIterationSucceeded", child.last,
+                                 {"index": child.index, "name": strand.state})
+    fan.running -= 1
+    fan.succeeded += 1
+    fan.size += len(text)
+    fan.children = [id for id in fan.children if id != child.id]
+    run.drop(child)
+    run.turn("fan", strand)
+
+
+def child_ended(run: Run, strand: Strand, event: ChildEnded) -> None:
+    """A child execution of a distributed Map has ended."""
+    fan = strand.fan
+    assert fan
+    fan.running -= 1
+    if event.output is None:
+        fan.failed += event.items
+        if exceeds(fan, fan.failed):
+            raise threshold()
+    else:
+        fan.succeeded += event.items
+        fan.size += len(event.output)
+        run.memory.put(("result", strand.id, event.index), event.output.encode())
+    run.turn("fan", strand)
+
+
+def exceeds(fan: Fan, failed: int) -> bool:
+    """Whether so many failed items are more than a distributed Map puts up with."""
+    counted = fan.tolerated >= 0 and failed > fan.tolerated
+    share = fan.percentage >= 0 and failed * 100 > fan.percentage * fan.total
+    return counted or share or (fan.tolerated < 0 and fan.percentage < 0 and failed > 0)
+
+
+def threshold() -> Failure:
+    """What a distributed Map fails with when too many items have."""
+    return Failure("States.ExceedToleratedFailureThreshold",
+                   "The specified tolerated failure threshold was exceeded")
+
+
+def broken(run: Run, child: Strand) -> Strand:
+    """A branch or iteration has failed: end the others, and give the strand whose state thereby fails."""
+    strand = run.strand(child.parent)
+    fan, last = strand.fan, child.last
+    assert fan
+    iterates = run.state(strand).iteration is not None
+    for id in [child.id, *(one for one in fan.children if one != child.id)]:
+        other = run.find(id)
+        if other is None:
+            continue
+        if iterates:
+            run.record("MapIterationFailed" if id == child.id else "MapIterationAborted", last,
+                       {"index": other.index, "name": strand.state})
+        kind = run.state(other).type
+        entered = ("enter", id) not in run.turns
+        if entered and kind in (_ABORTED if id != child.id else ("Task", "Wait")):
+            run.record(f"{kind}StateAborted", last)
+        quiet(run, other)
+    run.unturn(strand)
+    strand.last = last
+    return strand
+
+
+def quiet(run: Run, strand: Strand) -> None:
+    """Stop a strand where it is, and all within it, so that it could be taken up again."""
+    pending = ("enter", strand.id) in run.turns
+    run.settle(strand)
+    strand.waits = "enter" if pending else "stopped"
+    run.unturn(strand)
+    for id in strand.fan.children if strand.fan else ():
+        if child := run.find(id):
+            quiet(run, child)
+
+
+def again(run: Run, strand: Strand) -> None:
+    """Take up a strand that was stopped or has failed, where it stood."""
+    strand.retries = []
+    children = [child for id in (strand.fan.children if strand.fan else ()) if (child := run.find(id))]
+    if children:
+        strand.waits = "children"
+        for child in children:
+            child.last = max(child.last, strand.last)
+            again(run, child)
+    else:
+        run.drop_children(strand)
+        run.turn("enter" if strand.waits == "enter" else "again", strand)
+
+
+def join(run: Run, strand: Strand) -> None:
+    """All children have ended: put their results together and leave the state."""
+    state = run.state(strand)
+    iteration = state.iteration
+    if iteration and iteration.writer and strand.fan:
+        writer = iteration.writer
+        arguments = json_text(writer.arguments(run.scene(strand)))
+        strand.waits = "results"
+        run.effects.append(WriteResults(strand.id, strand.ticket, writer.resource, arguments, writer.config,
+                                        strand.fan.run))
+        return
+    if strand.fan and strand.fan.size > failures.PAYLOAD_BYTES:  # before all of them are in memory
+        raise failures.OutputTooLarge(state.name)
+    results = ",".join(value.decode() for _, value in run.memory.scan("result", strand.id))
+    joined(run, strand, f"[{results}]")
+
+
+def joined(run: Run, strand: Strand, text: str) -> None:
+    """Leave the state with the result of its children."""
+    state = run.state(strand)
+    check_size(text, state.name)
+    if state.iteration and state.iteration.distributed:
+        run.note(strand, "MapRunSucceeded")
+    run.record(f"{state.type}StateSucceeded", strand.last)
+    complete(run, strand, json_value(text))
