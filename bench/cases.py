@@ -141,6 +141,27 @@ def grow_queue(cloud: Cloud, depth: int) -> list[Recorded]:
     return [recorded(sqs, "send_message", QueueUrl=url, MessageBody=_BODY)]
 
 
+def put_event(cloud: Cloud) -> list[Recorded]:
+    """An event that one rule of ten sends to a queue."""
+    return grow_rules(cloud, 10, "bench")
+
+
+def grow_rules(cloud: Cloud, rules: int, name: str = "") -> list[Recorded]:
+    """A bus with so many rules, and events that one of them sends to a queue."""
+    events, sqs, name = cloud.client("events"), cloud.client("sqs"), name or f"rules{rules}"
+    policy = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+                             "Action": "sqs:SendMessage", "Resource": "*"}]}
+    sqs.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})
+    events.create_event_bus(Name=name)
+    for n in range(rules):
+        pattern = {"source": ["shop"], "detail-type": [f"Type {n}"]}
+        events.put_rule(Name=f"rule{n}", EventBusName=name, EventPattern=json.dumps(pattern))
+    queue = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    events.put_targets(Rule="rule7", EventBusName=name, Targets=[{"Id": "queue", "Arn": queue}])
+    entry = {"Source": "shop", "DetailType": "Type 7", "Detail": '{"order": 7}', "EventBusName": name}
+    return [recorded(events, "put_events", Entries=[entry])]
+
+
 def _object(size: int, get: bool) -> Callable[[Cloud], list[Recorded]]:
     def prepare(cloud: Cloud) -> list[Recorded]:
         s3 = cloud.client("s3")
@@ -213,6 +234,7 @@ CASES = (
         budget=3,
         three=True,
     ),
+    Case("PutEvents, a rule, a queue", ("events", "sqs"), put_event, budget=9, peers=False),
     Case("PutItem", ("dynamodb",), put_item, budget=3, per_s=5000),
     Case("GetItem", ("dynamodb",), get_item, budget=3, per_s=5000),
     Case("Query, 10 items", ("dynamodb",), query),
@@ -232,5 +254,6 @@ CASES = (
 )
 GROWTHS = (
     Growth("SendMessage at depth", ("sqs",), (100, 100_000), grow_queue),
+    Growth("PutEvents on a bus with rules", ("events", "sqs"), (10, 300), grow_rules),
     Growth("Query in a table of", ("dynamodb",), (1_000, 1_000_000), grow_table),
 )

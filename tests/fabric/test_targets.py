@@ -4,10 +4,11 @@ import asyncio
 import itertools
 import json
 
+import msgspec
 import pytest
 
 from cloudlet.errors import AwsError, ServiceUnavailable
-from cloudlet.fabric.targets import DeadLetter, Delivery, Parcel, Retries, send
+from cloudlet.fabric.targets import DeadLetter, Delivery, Parcel, Retries, send, settle
 from cloudlet.identity import root
 from cloudlet.kernel import Service
 
@@ -40,6 +41,12 @@ def running(fresh):
     @toy.task
     def hear(call, **said):
         toy.told.append(said)
+
+    @toy.task
+    async def carry(call, *, parcel):
+        answer = toy.answers.pop(0) if toy.answers else None
+        one = msgspec.convert(parcel, type=Parcel)
+        await call.transact(lambda inner: settle(inner, one, answer))
 
     services = cloudlet.cloudlet.kernel.services
     services.__dict__["names"] = (*services.names, "polly")
@@ -103,6 +110,32 @@ def test_what_no_other_try_can_mend_goes_to_the_dead_letter_target_at_once(runni
     assert letter["Body"] == "dead"
     assert said == {"ERROR_CODE": "Wrong", "ERROR_MESSAGE": "no", "RETRY_ATTEMPTS": "0"}
     assert running.toy.told == [{"what": "it", "tries": 1, "error": "Wrong: no"}]
+
+
+def test_a_pause_may_be_a_random_part_of_the_whole(running):
+    running.toy.answers = [ServiceUnavailable("not now")]
+    delivery = sent(running, retries=Retries(pauses_ms=(100_000,), jitter=True))
+    running.advance(49)
+    assert received(running, running.toy.queue) == []
+    running.advance(51)
+    assert [one["Body"] for one in received(running, running.toy.queue, 5)] == [delivery.id]
+
+
+def test_a_dead_letter_may_say_the_kind_of_failure(running):
+    running.toy.answers = [Wrong("no")]
+    url, arn = grave(running)
+    letter = DeadLetter(arn, Delivery("x", b"dead", "polly"), explain=True, by_kind=True)
+    sent(running, dead_letter=letter)
+    assert received(running, url)[0]["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "SDK_CLIENT_ERROR"
+
+
+def test_a_carrier_takes_a_delivery_where_no_transaction_reaches(running):
+    running.toy.answers = [ServiceUnavailable("not now"), Wrong("no")]
+    url, arn = grave(running)
+    sent(running, carrier="polly:carry", retries=Retries(pauses_ms=(0,)),
+         dead_letter=DeadLetter(arn, Delivery("x", b"dead", "polly")))
+    assert [one["Body"] for one in received(running, url, 5)] == ["dead"]
+    assert running.toy.told == [{"what": "it", "tries": 2, "error": "Wrong: no"}]
 
 
 @pytest.mark.parametrize(("retries", "condition", "attempts"), [

@@ -129,6 +129,13 @@ class Work(threading.Thread):
             self.client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             self.removed.add(message["MessageId"])
 
+    def tell(self, id, n):
+        """An event that a rule sends to a queue."""
+        entry = {"Source": "crash", "DetailType": "told", "Detail": json.dumps({"id": id})}
+        answer = self.client.put_events(Entries=[entry])
+        assert answer["FailedEntryCount"] == 0, answer
+        self.acknowledged[id] = ""
+
     def put(self, id, n):
         self.client.put_item(TableName="crash", Item={"pk": {"S": id}, "n": {"N": str(n)}})
         self.acknowledged[id] = str(n)
@@ -162,6 +169,7 @@ SERVICE = {
     "send": "sqs",
     "send_once": "sqs",
     "delete": "sqs",
+    "tell": "events",
     "put": "dynamodb",
     "count": "dynamodb",
     "store": "s3",
@@ -171,6 +179,7 @@ READS = {
     "send": 2,
     "send_once": 1,
     "delete": 1,
+    "tell": 1,
     "put": 2,
     "count": 1,
     "store": 1,
@@ -203,6 +212,15 @@ def furnish(victim, there):
         sqs.create_queue(QueueName="deleted", Attributes={"VisibilityTimeout": "0"})
         sqs.create_queue(QueueName="crash.fifo", Attributes={"FifoQueue": "true"})
         kinds += ["send", "send_once", "delete"]
+    if {"events", "sqs"} <= there:
+        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:*",
+                 "Resource": "*"}
+        sqs.create_queue(QueueName="told", Attributes={"Policy": json.dumps({"Statement": [allow]})})
+        events = victim.client("events")
+        events.put_rule(Name="tell", EventPattern='{"source": ["crash"]}')
+        events.put_targets(Rule="tell", Targets=[
+            {"Id": "q", "Arn": "arn:aws:sqs:us-east-1:000000000000:told", "InputPath": "$.detail.id"}])
+        kinds.append("tell")
     if "dynamodb" in there:
         for name in ("crash", "ran"):
             victim.client("dynamodb").create_table(TableName=name, **table)
@@ -281,6 +299,10 @@ def verify(victim, works):
         back = {id for ids in drain(victim.client("sqs"), f"{base}/deleted").values() for id in ids}
         for work in by_kind["delete"]:
             assert not back & work.removed, "a deleted message came back"
+    if "tell" in by_kind:
+        told = {json.loads(body) for body in drain(victim.client("sqs"), f"{base}/told")}
+        for work in by_kind["tell"]:
+            assert work.acknowledged.keys() <= told, "an event that was acknowledged is lost"
     if "put" in by_kind:
         found = rows(victim.client("dynamodb"), "crash")
         for work in by_kind["put"]:

@@ -29,7 +29,7 @@ class Leaf(msgspec.Struct, frozen=True):
     path: Path
     tests: tuple[Test, ...]
     absent: bool
-    literals: tuple[Any, ...] | None  # if the alternatives are all literals; what an index can look up
+    alternatives: tuple[Any, ...]  # as the pattern has them: literals, and operators with their arguments
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -47,10 +47,6 @@ class Pattern(msgspec.Struct, frozen=True):
     def matches(self, event: Any) -> bool:
         """Whether ``event`` (decoded JSON) is let through."""
         return _node_matches(self.root, event, event)
-
-    def leaves(self) -> Iterator[Leaf]:
-        """The fields that every matching event must agree with (those below ``$or`` are not among them)."""
-        return _leaves(self.root)
 
 
 def parse(text: str | bytes) -> Pattern:
@@ -121,7 +117,7 @@ def _put(fields: dict[str, "Node | Leaf"], keys: Path, value: "Node | Leaf") -> 
 
 
 def _leaf(value: list[Any], path: Path, place: Place) -> Leaf:
-    tests, absent, literals = [], False, []
+    tests, absent = [], False
     if not value:
         place.enter()
         raise place.error("Empty arrays are not allowed")
@@ -131,7 +127,6 @@ def _leaf(value: list[Any], path: Path, place: Place) -> Leaf:
             raise place.error("Match value must be String, number, true, false, or null")
         if not isinstance(one, dict):
             tests.append(literal(one))
-            literals.append(one)
             continue
         place.enter()
         if not one:
@@ -150,14 +145,13 @@ def _leaf(value: list[Any], path: Path, place: Place) -> Leaf:
         else:
             tests.append(test)
     place.enter()
-    only_literals = len(literals) == len(value)
-    return Leaf(path, tuple(tests), absent, tuple(literals) if only_literals else None)
+    return Leaf(path, tuple(tests), absent, tuple(value))
 
 
 def _node_matches(node: Node, value: Any, event: Any) -> bool:
     if isinstance(value, list):
         return any(_node_matches(node, one, event) for one in value)
-    value = _expanded(value) if isinstance(value, dict) else {}
+    value = expanded(value) if isinstance(value, dict) else {}
     for key, below in node.fields.items():
         found = value.get(key, _NOTHING)
         if isinstance(below, Leaf):
@@ -193,11 +187,11 @@ def _present(path: Path, value: Any) -> bool:
         return not isinstance(value, dict)
     if not isinstance(value, dict):
         return False
-    value = _expanded(value)
+    value = expanded(value)
     return path[0] in value and _present(path[1:], value[path[0]])
 
 
-def _expanded(value: dict[str, Any]) -> dict[str, Any]:
+def expanded(value: dict[str, Any]) -> dict[str, Any]:
     """``{"a.b": 1}`` as ``{"a": {"b": 1}}``, which is the same to a pattern."""
     if not any("." in key for key in value):
         return value
@@ -214,10 +208,3 @@ def _merged(one: Any, other: Any) -> Any:
         return one | {key: _merged(one[key], value) if key in one else value for key, value in other.items()}
     return [one, other]
 
-
-def _leaves(node: Node) -> Iterator[Leaf]:
-    for below in node.fields.values():
-        if isinstance(below, Leaf):
-            yield below
-        else:
-            yield from _leaves(below)

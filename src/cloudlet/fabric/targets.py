@@ -18,6 +18,17 @@ from ..kernel import Call
 from . import timers
 
 log = logging.getLogger(__name__)
+_KINDS = {
+    "THROTTLING": ("Throttl", "TooManyRequests", "OverLimit"),
+    "NO_PERMISSIONS": ("AccessDenied", "AuthorizationError", "NotAuthorized", "Unauthorized"),
+    "FAILED_TO_ASSUME_ROLE": ("FailedToAssumeRole",),
+    "NO_RESOURCE": ("NotFound", "DoesNotExist", "NotATarget", "UnknownOperation"),
+    "RESOURCE_LIMIT_EXCEEDED": ("LimitExceeded",),
+    "CONNECTION_FAILURE": ("ConnectionFailure",),
+    "ERROR_FROM_TARGET": ("ErrorFromTarget",),
+    "INVALID_JSON": ("InvalidJson", "Malformed"),
+    "INVALID_PARAMETER": ("Invalid", "Validation", "Missing", "TooLarge", "TooLong"),
+}
 _BUSY = ("Throttl", "TooManyRequests", "LimitExceeded", "Unavailable", "OverLimit")
 
 
@@ -54,6 +65,7 @@ class Retries(msgspec.Struct, frozen=True):
     attempts: int = 185
     age_ms: int = 24 * 3600 * 1000
     pauses_ms: tuple[int, ...] = (2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000)
+    jitter: bool = False  # whether a wait is a random part of that, from half of it to all
 
     def pause_ms(self, tries: int) -> int:
         """The wait after so many tries."""
@@ -64,19 +76,23 @@ class DeadLetter(msgspec.Struct):
     """Where a delivery goes that nobody took, and as what.
 
     With ``explain`` it says in message attributes why: ``ERROR_CODE``, ``ERROR_MESSAGE``,
-    ``RETRY_ATTEMPTS`` and ``EXHAUSTED_RETRY_CONDITION``, as EventBridge and its scheduler do.
+    ``RETRY_ATTEMPTS`` and ``EXHAUSTED_RETRY_CONDITION``, as EventBridge and its scheduler do. The code is the
+    error's own, or with ``by_kind`` the kind of failure as EventBridge calls it (:func:`kind_of`).
     """
 
     arn: str
     delivery: Delivery
     explain: bool = False
+    by_kind: bool = False
 
 
 class Parcel(msgspec.Struct):
     """A delivery with its address, and how far it is.
 
     ``tell`` names a task of the sending service that hears how it ends, in the transaction in which it ends:
-    with ``note``, how often it was tried, and the error (``""`` when it was taken).
+    with ``note``, how often it was tried, and the error (``""`` when it was taken). ``carrier``
+    (``service:task``) carries it where no transaction reaches: it is started with the parcel, and says with
+    ``settle`` what came of it.
     """
 
     arn: str
@@ -85,6 +101,7 @@ class Parcel(msgspec.Struct):
     dead_letter: DeadLetter | None = None
     tell: str = ""
     note: dict[str, Any] = {}
+    carrier: str = ""
     tries: int = 0
     since_ms: int = 0
 
@@ -114,12 +131,23 @@ def send(call: Call, parcel: Parcel) -> None:
     """
     parcel.since_ms = parcel.since_ms or call.now_ms
     parcel.tries += 1
-    error = _refusal(call, parcel.arn, parcel.delivery)
+    if parcel.carrier:
+        service, _, task = parcel.carrier.partition(":")
+        _schedule(call.elsewhere(service=service), task, parcel, call.now_ms)
+    else:
+        settle(call, parcel, _refusal(call, parcel.arn, parcel.delivery))
+
+
+def settle(call: Call, parcel: Parcel, error: AwsError | None, *, at_least_ms: int = 0) -> None:
+    """A try is over: it was taken (None), or it will be tried again, not before ``at_least_ms`` from now, or
+    it is given up.
+    """
     if error is None:
         _tell(call, parcel, "")
         return
+    parcel.since_ms, parcel.tries = parcel.since_ms or call.now_ms, parcel.tries or 1
     log.info("%s refused %s: %s", parcel.arn, parcel.delivery.id, error)
-    at_ms = call.now_ms + parcel.retries.pause_ms(parcel.tries)
+    at_ms = call.now_ms + max(_pause_ms(call, parcel), at_least_ms)
     if is_permanent(error):
         _bury(call, parcel, error, "")
     elif parcel.tries > parcel.retries.attempts:
@@ -127,14 +155,22 @@ def send(call: Call, parcel: Parcel) -> None:
     elif at_ms - parcel.since_ms > parcel.retries.age_ms:
         _bury(call, parcel, error, "MaximumEventAgeInSeconds")
     else:
-        timers.schedule(call, _again, at_ms=at_ms,
-                        id=f"delivery/{parcel.arn}/{parcel.delivery.id}/{parcel.tries}",
-                        parcel=msgspec.to_builtins(parcel, builtin_types=(bytes,)))
+        _schedule(call, "_again", parcel, at_ms)
 
 
 def is_permanent(error: AwsError) -> bool:
     """Whether a target will say the same next time: what was sent is wrong, or it is not there."""
     return error.status < 500 and error.status != 429 and not any(word in error.code for word in _BUSY)
+
+
+def kind_of(error: AwsError) -> str:
+    """What kind of failure it is, in the words that dead-letter messages of EventBridge have for it.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    code = error.code
+    return next((kind for kind, words in _KINDS.items() if any(word in code for word in words)),
+                "SDK_CLIENT_ERROR" if error.status < 500 else "INTERNAL_ERROR")
 
 
 def _refusal(call: Call, arn: str, delivery: Delivery) -> AwsError | None:
@@ -147,6 +183,18 @@ def _refusal(call: Call, arn: str, delivery: Delivery) -> AwsError | None:
     return None
 
 
+def _pause_ms(call: Call, parcel: Parcel) -> int:
+    whole_ms = parcel.retries.pause_ms(parcel.tries)
+    if not parcel.retries.jitter:
+        return whole_ms
+    return whole_ms // 2 + int.from_bytes(call.ids.bytes(4), "big") * (whole_ms - whole_ms // 2) // (1 << 32)
+
+
+def _schedule(call: Call, task: str, parcel: Parcel, at_ms: int) -> None:
+    timers.schedule(call, task, at_ms=at_ms, parcel=msgspec.to_builtins(parcel, builtin_types=(bytes,)),
+                    id=f"delivery/{task}/{parcel.arn}/{parcel.delivery.id}/{parcel.tries}")
+
+
 def _bury(call: Call, parcel: Parcel, error: AwsError, exhausted: str) -> None:
     """Nobody took it: hand it to its dead-letter target, if it has one that takes it."""
     _tell(call, parcel, f"{error.code}: {error}")
@@ -156,7 +204,7 @@ def _bury(call: Call, parcel: Parcel, error: AwsError, exhausted: str) -> None:
                     parcel.tries, error)
         return
     if dead.explain:
-        said = {"ERROR_CODE": error.code, "ERROR_MESSAGE": str(error),
+        said = {"ERROR_CODE": kind_of(error) if dead.by_kind else error.code, "ERROR_MESSAGE": str(error),
                 "RETRY_ATTEMPTS": str(parcel.tries - 1), "EXHAUSTED_RETRY_CONDITION": exhausted}
         dead.delivery.parameters["MessageAttributes"] = {
             **dead.delivery.parameters.get("MessageAttributes", {}),

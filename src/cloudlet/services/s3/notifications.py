@@ -16,6 +16,7 @@ from urllib.parse import quote_plus
 from ...arn import Arn
 from ...errors import AwsError
 from ...fabric import timers
+from ...fabric.announcements import announce
 from ...fabric.targets import Delivery, deliver
 from ...identity import root, service_principal
 from ...kernel import Call
@@ -35,6 +36,7 @@ _DETAIL_TYPES = {"s3:ObjectCreated": "Object Created", "s3:ObjectRemoved": "Obje
                  "s3:ObjectAcl": "Object ACL Updated", "s3:LifecycleExpiration": "Object Deleted"}
 _REASONS = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject",
             "DeleteMarkerCreated": "DeleteObject", "CompleteMultipartUpload": "CompleteMultipartUpload"}
+_NOTHING_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 _EVENTS = frozenset(s3.model.shape("Event").enum)
 _FIRST_RETRY_MS, _LONGEST_RETRY_MS = 10_000, 7_200_000
 
@@ -58,8 +60,6 @@ def put_bucket_notification_configuration(call: Call, bucket: str, notification_
     if not skip_destination_validation:
         for kind, entry in listed:
             _validate(call, found, kind, entry)
-    if "EventBridgeConfiguration" in wanted:
-        _need_bus(call)
     configure(call, found, "notification", wanted or None)
 
 
@@ -83,7 +83,8 @@ def emit(call: Call, bucket: Bucket, event: str, key: str, obj: Object) -> None:
             _send(call, bucket, entry[_KINDS[kind][0]], body)
     detail_type = next((name for start, name in _DETAIL_TYPES.items() if event.startswith(start)), None)
     if detail_type and "EventBridgeConfiguration" in wanted:
-        _send(call, bucket, _bus(bucket), _bus_event(call, bucket, event, detail_type, key, obj))
+        announce(call.elsewhere(account=bucket.account, region=bucket.region), "aws.s3", detail_type,
+                 _detail(call, bucket, event, detail_type, key, obj), [f"arn:aws:s3:::{bucket.name}"])
 
 
 @s3.task
@@ -211,17 +212,6 @@ def _need_permission(call: Call, bucket: Bucket, function: str) -> None:
         raise errors.AccessDenied("The function's policy does not let this bucket invoke it.")
 
 
-def _bus(bucket: Bucket) -> str:
-    return str(Arn("events", bucket.region, bucket.account, "event-bus/default"))
-
-
-def _need_bus(call: Call) -> None:
-    try:
-        call.kernel.services.of_arn("events")
-    except AwsError as error:
-        raise errors.InvalidArgument(f"EventBridgeConfiguration can't be honoured: {error}") from None
-
-
 def _record(call: Call, bucket: Bucket, event: str, key: str, obj: Object,
             configuration_id: str) -> dict[str, Any]:
     about: dict[str, Any] = {"key": quote_plus(key, safe="/-_.~*!'()")}
@@ -243,22 +233,30 @@ def _record(call: Call, bucket: Bucket, event: str, key: str, obj: Object,
                           "arn": f"arn:aws:s3:::{bucket.name}"}}}
 
 
-def _bus_event(call: Call, bucket: Bucket, event: str, detail_type: str, key: str,
-               obj: Object) -> dict[str, Any]:
-    about = {"key": key, "sequencer": f"{obj.sequence:018X}"}
+def _detail(call: Call, bucket: Bucket, event: str, detail_type: str, key: str,
+            obj: Object) -> dict[str, Any]:
+    """What the event bus is told.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+    about: dict[str, Any] = {"key": key}
+    if detail_type == "Object Created":
+        about["size"] = obj.size
+    about["etag"] = obj.etag or _NOTHING_MD5
     if obj.version:
         about["version-id"] = obj.version
-    detail = {"version": "0", "bucket": {"name": bucket.name}, "object": about, "request-id": call.id,
-              "requester": call.account, "source-ip-address": "127.0.0.1",
-              "reason": _REASONS.get(event.rpartition(":")[2], "Lifecycle Expiration")}
-    if detail_type == "Object Created":
-        about |= {"size": obj.size, "etag": obj.etag}  # type: ignore[dict-item]
+    detail = {"version": "0", "bucket": {"name": bucket.name},
+              "object": about | {"sequencer": f"{obj.sequence:018X}"}, "request-id": call.id}
+    if event.startswith("s3:LifecycleExpiration"):
+        detail |= {"requester": "s3.amazonaws.com", "reason": "Lifecycle Expiration"}
+    else:
+        detail |= {"requester": call.principal.account, "source-ip-address": "127.0.0.1"}
+        if detail_type in ("Object Created", "Object Deleted"):
+            detail["reason"] = _REASONS[event.rpartition(":")[2]]
     if detail_type == "Object Deleted":
         marker = event.endswith("DeleteMarkerCreated")
         detail["deletion-type"] = "Delete Marker Created" if marker else "Permanently Deleted"
-    return {"version": "0", "id": call.ids.uuid(), "detail-type": detail_type, "source": "aws.s3",
-            "account": bucket.account, "time": _time(call.now_ms)[:-5] + "Z", "region": bucket.region,
-            "resources": [f"arn:aws:s3:::{bucket.name}"], "detail": detail}
+    return detail
 
 
 def _requester(call: Call) -> str:
