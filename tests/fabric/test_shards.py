@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloudlet.fabric.shards import Shards, key_hash, number_of, sequence_number
+from cloudlet.fabric.sequence import number_of, sequence_number
+from cloudlet.fabric.shards import Shards, key_hash
 from cloudlet.identity import root
 
 HOUR = 3_600_000

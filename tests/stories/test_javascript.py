@@ -19,7 +19,7 @@ PROGRAMS = Path(__file__).with_name("javascript")
 V3 = "3.1000.0"
 PACKAGES = {"v3": [f"@aws-sdk/{name}@{V3}" for name in (
                 "client-dynamodb", "client-lambda", "client-s3", "client-sqs", "lib-dynamodb")],
-            "v2": ["aws-sdk@2.1693.0"]}
+            "v2": ["aws-sdk@2.1693.0"], "kinesis": ["@aws-sdk/client-kinesis@3.1143.0"]}
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cloudlet-tests"
 HANDLER = """\
 def handler(event, context):

@@ -20,7 +20,7 @@ positions in time are found by bisection, and a timer for each shard that has re
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -33,8 +33,7 @@ from ..store.keys import pack, unpack
 from ..store.table import prefix_of
 from . import timers
 
-_FIRST_NUMBER = 10**20  # as sequence numbers are shown: they have 21 digits at least
-_RANGE, _NO_NUMBER = 10**12, 1 << 62  # numbers of one shard; what no record has
+RANGE = 10**12  # numbers of one shard
 _READ_BYTES = 8 << 20  # at once
 _TRIMMED_AT_ONCE = 1000
 _TRIMS = 24  # times that a shard is trimmed while one record is kept: so often, and no more, at any rate
@@ -93,27 +92,6 @@ class Entry(NamedTuple):
 def key_hash(key: str | bytes) -> bytes:
     """The hash of a key: MD5, as Kinesis documents it."""
     return hashlib.md5(key if isinstance(key, bytes) else key.encode(), usedforsecurity=False).digest()
-
-
-def sequence_number(number: int) -> str:
-    """A record's number as clients see it.
-
-    >>> sequence_number(7)
-    '100000000000000000007'
-    """
-    return str(_FIRST_NUMBER + number)
-
-
-def number_of(text: str) -> int | None:
-    """The inverse of :func:`sequence_number`; None if it is none.
-
-    >>> number_of("100000000000000000007"), number_of("seven")
-    (7, None)
-    """
-    if not (text.isascii() and text.isdigit() and 20 < len(text) <= 40):
-        return None
-    number = int(text) - _FIRST_NUMBER
-    return number if number < _NO_NUMBER else None
 
 
 def bell(stream: Stream, shard: str = "") -> str:
@@ -184,17 +162,19 @@ class Shards:
         """The shard called ``id``."""
         return self._shards.get(call, stream.home, id)
 
-    def split(self, call: Call, stream: Stream, shard: Shard, at: bytes) -> Stream:
-        """Let two shards follow one: the hash ``at`` is the first of the second's."""
+    def split(self, call: Call, stream: Stream, shard: Shard, at: bytes, *, keep: bool = True) -> Stream:
+        """Let two shards follow one: ``at`` is the second's first hash. Of many, the last must ``keep``."""
         before = (int.from_bytes(at, "big") - 1).to_bytes(16, "big")
         stream = self._opened(call, self._closed(call, stream, shard), shard.low, before, (shard.id,))
-        return self._save(call, self._opened(call, stream, at, shard.high, (shard.id,)))
+        stream = self._opened(call, stream, at, shard.high, (shard.id,))
+        return self._save(call, stream) if keep else stream
 
-    def merge(self, call: Call, stream: Stream, one: Shard, other: Shard) -> Stream:
+    def merge(self, call: Call, stream: Stream, one: Shard, other: Shard, *, keep: bool = True) -> Stream:
         """Let one shard follow two whose ranges are neighbours."""
         stream = self._closed(call, self._closed(call, stream, one), other)
-        return self._save(call, self._opened(call, stream, min(one.low, other.low),
-                                             max(one.high, other.high), (one.id, other.id)))
+        low, high = min(one.low, other.low), max(one.high, other.high)
+        stream = self._opened(call, stream, low, high, (one.id, other.id))
+        return self._save(call, stream) if keep else stream
 
     def _follow(self, call: Call, stream: Stream, shard: Shard) -> Stream:
         """Let another shard take over the range of one that has lived its life."""
@@ -205,21 +185,45 @@ class Shards:
 
     def append(self, call: Call, stream: Stream, hash: bytes, data: Data) -> tuple[Shard, int]:
         """Put a record at the end of the shard that has the hash of its key: that shard, and its number."""
-        shard = stream.open[bisect_right(stream.open, hash, key=_low) - 1]
+        shard = self.holder(stream, hash)
         if stream.life_ms and call.now_ms - shard.opened_ms >= stream.life_ms:
             stream = self._follow(call, stream, shard)
-            shard = stream.open[bisect_right(stream.open, hash, key=_low) - 1]
+            shard = self.holder(stream, hash)
+        number, at_ms, _ = self._end(call, stream, shard)
+        return shard, self._add(call, stream, shard, ((hash, data),), number, at_ms)
+
+    def extend(self, call: Call, stream: Stream, shard: Shard, tail: Entry | None,
+               records: Sequence[tuple[bytes, Data]]) -> int:
+        """Put records, each with the hash of its key, behind the ``tail`` of a shard; the last's number."""
+        return self._add(call, stream, shard, records, *(tail[:2] if tail else (shard.base, 0)))
+
+    def holder(self, stream: Stream, hash: bytes) -> Shard:
+        """The open shard whose range has ``hash``."""
+        return stream.open[bisect_right(stream.open, hash, key=_low) - 1]
+
+    def tail(self, call: Call, stream: Stream, shard: Shard) -> Entry | None:
+        """The last record that lies in a shard."""
+        number, at_ms, raw = self._end(call, stream, shard)
+        return Entry(number, at_ms, _decode(raw[10:])) if raw else None
+
+    def _end(self, call: Call, stream: Stream, shard: Shard) -> tuple[int, int, bytes]:
+        """Number and moment of the last record, and how it lies there."""
         prefix = self._records(call, stream, shard.id)
-        number, at_ms = shard.base, call.now_ms
         for key, raw in call.tx.scan(prefix, prefix + b"\xff", limit=1, reverse=True):
-            number = _number(key, prefix)
-            at_ms = max(at_ms, _at_ms(raw))  # time in a shard never runs back, should the clock be set back
-        number += 1
-        call.tx.put(prefix + pack((number,)), at_ms.to_bytes(8, "big") + hash[-2:] + _encode(data))
-        if number == shard.base + 1:
+            return _number(key, prefix), _at_ms(raw), raw
+        return shard.base, 0, b""
+
+    def _add(self, call: Call, stream: Stream, shard: Shard, records: Sequence[tuple[bytes, Data]],
+             number: int, at_ms: int) -> int:
+        prefix, first = self._records(call, stream, shard.id), number + 1
+        at_ms = max(at_ms, call.now_ms)  # time in a shard never runs back, should the clock be set back
+        moment = at_ms.to_bytes(8, "big")
+        for number, (hash, data) in enumerate(records, first):
+            call.tx.put(prefix + pack((number,)), moment + hash[-2:] + _encode(data))
+        if first == shard.base + 1:
             self._trim_at(call, stream, shard.id, at_ms + stream.kept_ms)
         call.tx.ring(bell(stream, shard.id))
-        return shard, number
+        return number
 
     def read(self, call: Call, stream: Stream, shard: Shard, after: int, limit: int = -1) -> Iterator[Entry]:
         """Records with numbers above ``after``, in order, however old (see ``horizon``)."""
@@ -253,12 +257,7 @@ class Shards:
 
     def last(self, call: Call, stream: Stream, shard: Shard) -> int:
         """The number of the last record, also if it is forgotten; ``base``, if there never was one."""
-        if shard.closed_ms:
-            return shard.last
-        prefix = self._records(call, stream, shard.id)
-        for key, _ in call.tx.scan(prefix, prefix + b"\xff", limit=1, reverse=True):
-            return _number(key, prefix)
-        return shard.base
+        return shard.last if shard.closed_ms else self._end(call, stream, shard)[0]
 
     def horizon(self, call: Call, stream: Stream, shard: Shard) -> int:
         """The number of the last record that is too old to be read."""
@@ -286,10 +285,11 @@ class Shards:
 
     def _opened(self, call: Call, stream: Stream, low: bytes, high: bytes, parents: tuple[str, ...] = ()
                 ) -> Stream:
-        shard = Shard(self._name_shard(call, stream.made), low, high, call.now_ms, stream.made * _RANGE,
+        shard = Shard(self._name_shard(call, stream.made), low, high, call.now_ms, stream.made * RANGE,
                       parents)
         self._shards.put(call, stream.home, shard.id, record=shard)
-        shards = tuple(sorted((*stream.open, shard), key=_low))
+        at = bisect_right(stream.open, low, key=_low)
+        shards = (*stream.open[:at], shard, *stream.open[at:])
         return msgspec.structs.replace(stream, open=shards, made=stream.made + 1)
 
     def _closed(self, call: Call, stream: Stream, shard: Shard) -> Stream:

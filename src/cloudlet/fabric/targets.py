@@ -19,7 +19,7 @@ from . import timers
 
 log = logging.getLogger(__name__)
 _KINDS = {
-    "THROTTLING": ("Throttl", "TooManyRequests", "OverLimit"),
+    "THROTTLING": ("Throttl", "TooManyRequests", "OverLimit", "ThroughputExceeded"),
     "NO_PERMISSIONS": ("AccessDenied", "AuthorizationError", "NotAuthorized", "Unauthorized"),
     "FAILED_TO_ASSUME_ROLE": ("FailedToAssumeRole",),
     "NO_RESOURCE": ("NotFound", "DoesNotExist", "NotATarget", "UnknownOperation"),
@@ -29,7 +29,7 @@ _KINDS = {
     "INVALID_JSON": ("InvalidJson", "Malformed"),
     "INVALID_PARAMETER": ("Invalid", "Validation", "Missing", "TooLarge", "TooLong"),
 }
-_BUSY = ("Throttl", "TooManyRequests", "LimitExceeded", "Unavailable", "OverLimit")
+_BUSY = ("Throttl", "TooManyRequests", "LimitExceeded", "Unavailable", "OverLimit", "ThroughputExceeded")
 
 
 class Delivery(msgspec.Struct):

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from ..errors import AwsError, UnknownOperationException
-from . import awsjson, query, restjson, restxml, rpccbor
+from . import amzcbor, awsjson, query, restjson, restxml, rpccbor
 from .http import Request, Response
 from .model import OperationModel, ServiceModel
 
@@ -32,6 +32,8 @@ def wire_of(request: Request, model: ServiceModel) -> Wire:
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
         asked = "smithy-rpc-v2-cbor"
     elif "x-amz-target" in headers:
+        if "json" in model.protocols and headers.get("content-type", "").startswith(amzcbor.CONTENT):
+            return amzcbor
         asked = "json"
     elif (headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
           or "Action=" in request.query):

@@ -31,7 +31,7 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
         raise SerializationException("The request body is not well-formed CBOR.") from None
     if source.read(1):
         raise SerializationException("The request body goes on after its end.")
-    found: dict[str, Any] = _read(document, spec.input)
+    found: dict[str, Any] = read(document, spec.input)
     return found
 
 
@@ -57,7 +57,7 @@ def dump(value: Any) -> bytes:
     return cbor2.dumps(value, datetime_as_timestamp=True, timezone=UTC)
 
 
-def _read(value: Any, member: Member) -> Any:
+def read(value: Any, member: Member) -> Any:
     """A CBOR value as the Python value its shape describes."""
     shape = member.shape
     match shape.type:
@@ -68,12 +68,12 @@ def _read(value: Any, member: Member) -> Any:
         case "timestamp" if isinstance(value, int | float) and not isinstance(value, bool):
             return read_timestamp(value)
         case "structure" if isinstance(value, dict) and not shape.document:
-            return {found.name: _read(item, found) for name, item in value.items()
+            return {found.name: read(item, found) for name, item in value.items()
                     if item is not None and isinstance(name, str) and (found := shape.wires.get(name))}
         case "list" if isinstance(value, list) and shape.item:
-            return [_read(item, shape.item) for item in value]
+            return [read(item, shape.item) for item in value]
         case "map" if isinstance(value, dict) and shape.value:
-            return {key: _read(item, shape.value) for key, item in value.items()
+            return {key: read(item, shape.value) for key, item in value.items()
                     if item is not None and isinstance(key, str)}
         case "float" | "double" if isinstance(value, float):
             return value

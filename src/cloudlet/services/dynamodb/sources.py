@@ -11,7 +11,8 @@ import msgspec
 
 from ...arn import Arn
 from ...fabric import sources
-from ...fabric.shards import Entry, Shard, Stream, bell, sequence_number
+from ...fabric.sequence import sequence_number
+from ...fabric.shards import Entry, Shard, Stream, bell
 from ...fabric.sources import Filtered, Page, Part, Record
 from ...kernel import Call
 from .changes import streams

@@ -4,7 +4,8 @@ from typing import Any
 
 from ...arn import Arn
 from ...errors import ValidationException
-from ...fabric.shards import Shard, Stream, sequence_number
+from ...fabric.sequence import sequence_number
+from ...fabric.shards import Shard, Stream
 from ...kernel import Call
 from . import limits
 from .errors import ResourceNotFoundException

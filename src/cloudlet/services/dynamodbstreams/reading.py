@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from ...errors import ValidationException
-from ...fabric.shards import Entry, Shard, Stream, number_of, sequence_number
+from ...fabric.sequence import number_of, sequence_number
+from ...fabric.shards import Entry, Shard, Stream
 from ...kernel import Call
 from . import limits
 from .describing import arn_of, at_most, find

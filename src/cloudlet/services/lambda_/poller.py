@@ -29,7 +29,7 @@ from .errors import TooManyRequestsException
 from .limits import MAPPING_PAYLOAD
 from .mapping import DELETING, DISABLED, ENABLED, bell, mappings, reach, remove, results
 from .mapping_checks import source_of
-from .records import Name
+from .records import Name, version
 from .recursion import furthest
 from .runner import counted_as, run
 from .service import lambda_
@@ -37,6 +37,7 @@ from .service import lambda_
 log = logging.getLogger(__name__)
 _ENVELOPE = 400  # bytes of an event beside its records
 _NEVER_MS = 1 << 62
+_IDENTITY = "invokeIdentityArn"
 
 
 @lambda_.task
@@ -111,11 +112,11 @@ def _handler(call: Conversation, record: mapping.Mapping) -> Handler:
     name = Name(record.function, record.qualifier, call.account, call.region)
 
     async def handle(records: list[Record], envelope: Mapping[str, Any]) -> Verdict:
-        event = {"Records": [one.event for one in records], **envelope}
         once = call.elsewhere()
         once.trace = _trace_of(records) or call.kernel.tracer.begin(call.now_ms)
         once.id = call.ids.uuid()
         try:
+            event = {"Records": await _events(call, name, records), **envelope}
             outcome, ran = await run(once, name, msgspec.json.encode(event))
         except TooManyRequestsException:
             return Verdict(None, throttled=True)
@@ -132,6 +133,14 @@ def _handler(call: Conversation, record: mapping.Mapping) -> Handler:
         return await _turn(call, counted_as(call, name.name), until_ms)
 
     return Handler(handle, room)
+
+
+async def _events(call: Conversation, name: Name, records: list[Record]) -> list[dict[str, Any]]:
+    """The records as the function gets them; in some it is told with whose rights they are read."""
+    if not records or _IDENTITY not in records[0].event:
+        return [one.event for one in records]
+    role = await call.transact(lambda inner: version(inner, name.name, name.qualifier).role)
+    return [one.event | {_IDENTITY: role} for one in records]
 
 
 def _verdict(outcome: Outcome, records: list[Record], context: Mapping[str, Any], *,
