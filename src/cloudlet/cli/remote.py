@@ -91,9 +91,11 @@ class Remote:
     def signed(self, service: str, method: str, path: str, headers: Mapping[str, str],
                body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
         """A request in the name of the account."""
+        return self.send(method, path, {**headers, "authorization": self._mark(service)}, body)
+
+    def _mark(self, service: str) -> str:
         scope = f"{self._key}/20150830/{self.region}/{service}/aws4_request"
-        mark = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
-        return self.send(method, path, {**headers, "authorization": mark}, body)
+        return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
 
     def lines(self, path: str, body: object) -> Iterator[dict[str, Any]]:
         """The cloudlet's own API, where it answers with one JSON object a line, as things happen."""
@@ -106,6 +108,34 @@ class Remote:
                 raise Refusal("", str(_decoded(answer.read()).get("message")), answer.status)
             while line := answer.readline():
                 yield json.loads(line)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+        finally:
+            connection.close()
+
+    def events(self, service: str, operation: str, **params: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        """An operation of a service that speaks JSON and answers with events: their names, what they say."""
+        from ..wire import eventstream  # it knows AWS's models, and importing them takes its time
+
+        target, version = _JSON[service]
+        headers = {"x-amz-target": f"{target}.{operation}", "authorization": self._mark(service),
+                   "content-type": f"application/x-amz-json-{version}"}
+        connection = self._kind(self._host, self._port, timeout=self.patience_s)
+        try:
+            connection.request("POST", "/", json.dumps(params).encode(), headers)
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                self._answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+            raw = b""
+            while piece := answer.read1(1 << 16):
+                raw += piece
+                while found := eventstream.decode(raw):
+                    message, raw = found
+                    said = _decoded(message.payload)
+                    if message.headers.get(":message-type") == "exception":
+                        raise Refusal(str(message.headers.get(":exception-type")),
+                                      str(said.get("message")), 400)
+                    yield str(message.headers.get(":event-type")), said
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from None
         finally:

@@ -52,10 +52,9 @@ def test_an_endpoint_must_be_one(cloudlet, sns, make, refused, protocol, endpoin
         "InvalidParameter", message)
 
 
-@pytest.mark.parametrize("protocol", ["application", "firehose"])
-def test_what_nothing_can_be_delivered_to_is_refused_by_name(cloudlet, sns, make, refused, protocol):
-    code, message = refused(sns.subscribe, TopicArn=make(cloudlet), Protocol=protocol, Endpoint="arn:x")
-    assert code == "NotHonoured" and protocol in message
+def test_what_nothing_can_be_delivered_to_is_refused_by_name(cloudlet, sns, make, refused):
+    code, message = refused(sns.subscribe, TopicArn=make(cloudlet), Protocol="application", Endpoint="arn:x")
+    assert code == "NotHonoured" and "application" in message
 
 
 @pytest.mark.parametrize(("name", "value", "message"), [

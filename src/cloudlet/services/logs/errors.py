@@ -23,6 +23,10 @@ class ValidationException(AwsError):
     """One of the parameters for the request is not valid."""
 
 
+class AccessDeniedException(AwsError):
+    """You don't have sufficient permissions to perform this action."""
+
+
 class TooManyTagsException(AwsError):
     """The resource can have no more than 50 tags."""
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from ...kernel import Call
-from . import expiry, limits
+from . import expiry, forwarding, limits
 from .errors import InvalidParameterException
 from .groups import need
 from .records import Group, Line, Stream, lines, streams
@@ -21,11 +21,6 @@ def bell(group: str) -> str:
     return f"logs/{group}"
 
 
-def event_id(moment_ms: int, stream: int, number: int) -> str:
-    """56 digits that sort as the events of a stream do."""
-    return f"{moment_ms:020d}{stream:018d}{number:018d}"
-
-
 @logs.operation
 def put_log_events(call: Call, log_group_name: str, log_stream_name: str,
                    log_events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -35,7 +30,7 @@ def put_log_events(call: Call, log_group_name: str, log_stream_name: str,
     stream = need_stream(call, group, log_stream_name)
     kept, rejected = _acceptable(call, group, log_events)
     if kept:
-        now = call.now_ms
+        now, begin = call.now_ms, stream.next
         for event in kept:
             line = Line(event["message"], now)
             lines.put(call, stream.number, event["timestamp"], stream.next, record=line)
@@ -48,6 +43,8 @@ def put_log_events(call: Call, log_group_name: str, log_stream_name: str,
         size = size if kept is log_events else sum(map(_size, kept))
         expiry.count(call, group.number, stream.number, size)
         call.tx.ring(bell(group.name))
+        if group.subscriptions:
+            forwarding.forward(call, group, stream, begin, kept)
     result: dict[str, Any] = {"nextSequenceToken": f"{stream.number:018d}{stream.next:038d}"}
     return result | ({"rejectedLogEventsInfo": rejected} if rejected else {})
 

@@ -13,10 +13,9 @@ import msgspec
 from ...kernel import Call, Conversation
 from . import expiry, limits
 from .errors import InvalidParameterException
-from .events import event_id
 from .groups import need
 from .patterns import Matcher, compile_pattern
-from .records import Group, Line, Stream, lines
+from .records import Group, Line, Stream, event_id, lines
 from .service import logs
 from .streams import need_stream, since, starting
 

@@ -16,7 +16,7 @@ from .errors import (
     TooManyTagsException,
     ValidationException,
 )
-from .records import Group, Size, groups, sizes
+from .records import Group, Size, groups, sizes, subscriptions
 from .service import logs
 
 _NO_GROUP = "The specified log group does not exist."
@@ -63,6 +63,8 @@ def delete_log_group(call: Call, log_group_name: str) -> dict[str, Any]:
     if group.protected:
         raise ValidationException("The log group cannot be deleted because deletion protection is enabled.")
     groups.delete(call, log_group_name)
+    for key, _ in list(subscriptions.items(call, group.number)):
+        subscriptions.delete(call, *key)
     expiry.clear_group(call, group.number)
     return {}
 

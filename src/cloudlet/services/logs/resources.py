@@ -94,3 +94,70 @@ class LogStream(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         with suppress(ResourceNotFoundException):
             await call.invoke("logs", "DeleteLogStream", logGroupName=self.log_group_name,
                               logStreamName=this.physical_id)
+
+
+@logs.resource("AWS::Logs::SubscriptionFilter")
+class SubscriptionFilter(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """A subscription filter; ``Ref`` is its name."""
+
+    REPLACED_BY: ClassVar = frozenset({"FilterName", "LogGroupName"})
+    destination_arn: str
+    filter_pattern: str
+    log_group_name: str
+    filter_name: str | None = None
+    role_arn: str | None = None
+    distribution: str | None = None
+    apply_on_transformed_logs: bool | None = None
+
+    async def create(self, call: Conversation, this: This) -> Physical:
+        """Send events on."""
+        name = self.filter_name or this.name(call.ids, 512)
+        await self._put(call, name)
+        return Physical(name)
+
+    async def update(self, call: Conversation, this: This, old: "SubscriptionFilter") -> Physical:
+        """Send others, or elsewhere."""
+        await self._put(call, this.physical_id)
+        return Physical(this.physical_id)
+
+    async def delete(self, call: Conversation, this: This) -> None:
+        """Send no more."""
+        with suppress(ResourceNotFoundException):
+            await call.invoke("logs", "DeleteSubscriptionFilter", logGroupName=self.log_group_name,
+                              filterName=this.physical_id)
+
+    async def _put(self, call: Conversation, name: str) -> None:
+        await call.invoke(
+            "logs", "PutSubscriptionFilter", logGroupName=self.log_group_name, filterName=name,
+            filterPattern=self.filter_pattern, destinationArn=self.destination_arn, roleArn=self.role_arn,
+            distribution=self.distribution, applyOnTransformedLogs=self.apply_on_transformed_logs)
+
+
+@logs.resource("AWS::Logs::Destination")
+class DestinationResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """A destination for other accounts; ``Ref`` is its name."""
+
+    REPLACED_BY: ClassVar = frozenset({"DestinationName"})
+    ATTRIBUTES: ClassVar = frozenset({"Arn"})
+    destination_name: str
+    role_arn: str
+    target_arn: str
+    destination_policy: str | None = None
+
+    async def create(self, call: Conversation, this: This) -> Physical:
+        """Make the destination, and say who may subscribe."""
+        made = await call.invoke("logs", "PutDestination", destinationName=self.destination_name,
+                                 targetArn=self.target_arn, roleArn=self.role_arn)
+        if self.destination_policy:
+            await call.invoke("logs", "PutDestinationPolicy", destinationName=self.destination_name,
+                              accessPolicy=self.destination_policy)
+        return Physical(self.destination_name, {"Arn": made["destination"]["arn"]})
+
+    async def update(self, call: Conversation, this: This, old: "DestinationResource") -> Physical:
+        """Change what stands behind it, or who may subscribe; AWS, too, keeps a policy that is taken out."""
+        return await self.create(call, this)
+
+    async def delete(self, call: Conversation, this: This) -> None:
+        """Remove the destination."""
+        with suppress(ResourceNotFoundException):
+            await call.invoke("logs", "DeleteDestination", destinationName=this.physical_id)

@@ -62,6 +62,8 @@ def put_object_acl(call: Call, bucket: str, key: str, acl: str | None = None,
         wanted = acls.of_document(_policy(access_control_policy))
         if found.blocked("BlockPublicAcls") and acls.is_public(wanted):
             raise errors.AccessDenied
+    if wanted == obj.grants:
+        return
     obj.grants = wanted
     versions.update(call, found, check_key(key), obj)
     notifications.emit(call, found, "s3:ObjectAcl:Put", key, obj)

@@ -4,7 +4,7 @@ from typing import Any
 
 from ...errors import NotHonoured
 from ...kernel import Call
-from . import access, cors, drafts, errors, locks, versions
+from . import access, cors, drafts, errors, locks, notifications, versions
 from .names import check_key
 from .nouns import buckets, configuration, configure, find_bucket
 from .reading import find_object
@@ -149,6 +149,7 @@ def put_object_retention(call: Call, bucket: str, key: str, retention: dict[str,
     locks.check_change(call, found, key, obj, mode, until, bypass_governance_retention)
     obj.lock_mode, obj.lock_until_ms = mode or "", int(until.timestamp() * 1000) if until else 0
     versions.update(call, found, check_key(key), obj)
+    notifications.emit(call, found, "s3:ObjectRetention:Put", key, obj)
     return {}
 
 

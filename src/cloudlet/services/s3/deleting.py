@@ -69,7 +69,7 @@ def _delete(call: Call, bucket: Bucket, key: str, version: str | None, bypass: b
     if not bucket.versioning:
         if current is not None:
             versions.mark_deleted(call, bucket, raw, call.account)
-            notifications.emit(call, bucket, "s3:ObjectRemoved:Delete", key, current)
+            _tell(call, bucket, key, current)
         return {}
     marker = versions.mark_deleted(call, bucket, raw, bucket.account)
     assert marker
@@ -81,5 +81,11 @@ def _delete_version(call: Call, bucket: Bucket, key: str, obj: Object, bypass: b
                     version: str) -> dict[str, Any]:
     locks.check_deletion(call, bucket, key, obj, bypass)
     versions.delete(call, bucket, check_key(key), obj)
-    notifications.emit(call, bucket, "s3:ObjectRemoved:Delete", key, obj)
+    _tell(call, bucket, key, obj)
     return {"VersionId": version, **({"DeleteMarker": True} if obj.marker else {})}
+
+
+def _tell(call: Call, bucket: Bucket, key: str, gone: Object) -> None:
+    """Tell of a version that is no more; that comes after its making."""
+    gone.sequence = versions.sequence_after(call, gone)
+    notifications.emit(call, bucket, "s3:ObjectRemoved:Delete", key, gone)

@@ -139,6 +139,8 @@ def _expire_current(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> 
         if at_ms is not None and at_ms <= call.now_ms:
             marker = versions.mark_deleted(call, bucket, row.key, bucket.account)
             kind = "DeleteMarkerCreated" if marker else "Delete"
+            if marker is None:
+                obj.sequence = versions.sequence_after(call, obj)
             notifications.emit(call, bucket, f"s3:LifecycleExpiration:{kind}", key, marker or obj)
             return
 
@@ -158,6 +160,7 @@ def _expire_older(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> No
             gone = days is not None and _after_days(newer[0], days) <= call.now_ms and newer[1] >= keep
         if gone and not obj.legal_hold and obj.lock_until_ms <= call.now_ms:
             versions.delete(call, bucket, row.key, obj)
+            obj.sequence = versions.sequence_after(call, obj)
             notifications.emit(call, bucket, "s3:LifecycleExpiration:Delete", key, obj)
             return
 

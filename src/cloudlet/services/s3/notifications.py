@@ -11,33 +11,41 @@ import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote
 
 from ...arn import Arn
-from ...errors import AwsError
+from ...errors import AwsError, NotHonoured
 from ...fabric import timers
 from ...fabric.announcements import announce
 from ...fabric.targets import Delivery, deliver
-from ...identity import root, service_principal
 from ...kernel import Call
 from . import access, errors
 from .limits import DELIVERY_ATTEMPTS
 from .nouns import Bucket, Object, configuration, configure, find_bucket
 from .owners import canonical_id
-from .policies import verdict_of
 from .service import s3
 
 log = logging.getLogger(__name__)
 _KINDS = {"QueueConfigurations": ("QueueArn", "sqs"), "TopicConfigurations": ("TopicArn", "sns"),
           "LambdaFunctionConfigurations": ("LambdaFunctionArn", "lambda")}
+_NOUNS = {"sqs": ("Queue", "queue"), "sns": ("Topic", "topic"), "lambda": ("CloudFunction", "function")}
+_SUBJECT = "Amazon S3 Notification"  # of what goes to topics
+_NOT_HERE = ("s3:ObjectRestore:", "s3:ObjectAnnotation:")  # nothing is archived, and nothing annotated
+_MISSING = ("QueueDoesNotExist", "NotFound", "NotFoundException", "ResourceNotFoundException")
 _DETAIL_TYPES = {"s3:ObjectCreated": "Object Created", "s3:ObjectRemoved": "Object Deleted",
                  "s3:ObjectTagging:Put": "Object Tags Added",
                  "s3:ObjectTagging:Delete": "Object Tags Deleted",
                  "s3:ObjectAcl": "Object ACL Updated", "s3:LifecycleExpiration": "Object Deleted"}
 _REASONS = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject",
             "DeleteMarkerCreated": "DeleteObject", "CompleteMultipartUpload": "CompleteMultipartUpload"}
-_NOTHING_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+_SETTINGS = ("s3:ObjectTagging:", "s3:ObjectAcl:", "s3:ObjectRetention:")  # they change no content
+_NOTHING_MD5 = "d41d8cd98f00b204e9800998ecf8427e"  # of no bytes
+_ITSELF = "s3.amazonaws.com"
 _EVENTS = frozenset(s3.model.shape("Event").enum)
+_AMBIGUOUS = ("Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the "
+              "prefixes are overlapping for the same event type.")
+_OVERLAPPING = ("Configurations overlap. Configurations on the same bucket cannot share a common event "
+                "type.")
 _FIRST_RETRY_MS, _LONGEST_RETRY_MS = 10_000, 7_200_000
 
 
@@ -52,14 +60,13 @@ def put_bucket_notification_configuration(call: Call, bucket: str, notification_
               or entries == {}}
     listed = list(_entries(wanted))
     for kind, entry in listed:
-        _check(kind, entry)
+        _check(kind, entry, found.region)
         entry.setdefault("Id", call.ids.uuid())
     if len({entry["Id"] for _, entry in listed}) != len(listed):
         raise errors.InvalidArgument("Duplicate ID in the notification configuration.")
     _check_overlaps([entry for _, entry in listed])
     if not skip_destination_validation:
-        for kind, entry in listed:
-            _validate(call, found, kind, entry)
+        _validate(call, found, listed)
     configure(call, found, "notification", wanted or None)
 
 
@@ -89,16 +96,27 @@ def emit(call: Call, bucket: Bucket, event: str, key: str, obj: Object) -> None:
 
 @s3.task
 def send_again(call: Call, arn: str, delivery: str, body: bytes, bucket: str, owner: str,
-               attempt: int) -> None:
+               attempt: int, parameters: dict[str, Any] | None = None) -> None:
     """Try once more to hand an event over."""
-    _attempt(call, arn, Delivery(delivery, body, "s3", f"arn:aws:s3:::{bucket}", owner), bucket, attempt)
+    again = Delivery(delivery, body, "s3", f"arn:aws:s3:::{bucket}", owner, parameters or {})
+    _attempt(call, arn, again, bucket, attempt)
 
 
 def _send(call: Call, bucket: Bucket, arn: str, body: Mapping[str, Any]) -> None:
-    delivery = Delivery(call.ids.uuid(), json.dumps(body, separators=(",", ":")).encode(), "s3",
-                        f"arn:aws:s3:::{bucket.name}", bucket.account)
-    _attempt(call.elsewhere(account=bucket.account, region=bucket.region, service="s3"), arn, delivery,
-             bucket.name, 1)
+    _attempt(call.elsewhere(account=bucket.account, region=bucket.region, service="s3"), arn,
+             _delivery(call, bucket, arn, body), bucket.name, 1)
+
+
+def _delivery(call: Call, bucket: Bucket, arn: str, body: Mapping[str, Any]) -> Delivery:
+    """An event on its way; a trace that the caller brought along goes with it to queues."""
+    parameters: dict[str, Any] = {}
+    if ":sns:" in arn:
+        parameters["Subject"] = _SUBJECT
+    elif ":sqs:" in arn and call.trace.given:
+        parameters["MessageSystemAttributes"] = {
+            "AWSTraceHeader": {"DataType": "String", "StringValue": call.trace.header()}}
+    return Delivery(call.ids.uuid(), json.dumps(body, separators=(",", ":")).encode(), "s3",
+                    f"arn:aws:s3:::{bucket.name}", bucket.account, parameters)
 
 
 def _attempt(call: Call, arn: str, delivery: Delivery, bucket: str, attempt: int) -> None:
@@ -112,8 +130,8 @@ def _attempt(call: Call, arn: str, delivery: Delivery, bucket: str, attempt: int
         wait_ms = min(_FIRST_RETRY_MS << (attempt - 1), _LONGEST_RETRY_MS)
         timers.schedule(call, send_again, at_ms=call.now_ms + wait_ms, id=f"s3-event-{delivery.id}", arn=arn,
                         delivery=delivery.id, body=delivery.body, bucket=bucket,
-                        owner=delivery.source_account,
-                        attempt=attempt + 1)
+                        owner=delivery.source_account, attempt=attempt + 1,
+                        parameters=delivery.parameters)
 
 
 def _entries(configuration: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -123,9 +141,9 @@ def _entries(configuration: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, 
 
 
 def _rules(entry: Mapping[str, Any]) -> dict[str, str]:
-    """The prefix and the suffix of keys that an entry wants."""
+    """The prefix and the suffix of keys that an entry wants; what is special in them is percent-encoded."""
     rules = ((entry.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ()
-    return {str(rule["Name"]).lower(): rule.get("Value") or "" for rule in rules}
+    return {str(rule["Name"]).lower(): unquote(rule.get("Value") or "") for rule in rules}
 
 
 def _wants(entry: Mapping[str, Any], event: str, key: str) -> bool:
@@ -138,7 +156,7 @@ def _covers(pattern: str, event: str) -> bool:
     return pattern == event or (pattern.endswith("*") and event.startswith(pattern[:-1]))
 
 
-def _check(kind: str, entry: dict[str, Any]) -> None:
+def _check(kind: str, entry: dict[str, Any], region: str) -> None:
     """Refuse an entry that can't be meant."""
     rules = ((entry.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ()
     names = [str(rule.get("Name", "")).lower() for rule in rules]
@@ -148,6 +166,8 @@ def _check(kind: str, entry: dict[str, Any]) -> None:
                                          ArgumentName="FilterRule.Name", ArgumentValue=name)
         if names.count(name) > 1:
             raise errors.InvalidArgument(f"Cannot specify more than one {name} rule in a filter.")
+    for rule, name in zip(rules, names, strict=True):
+        rule["Name"] = name.capitalize()  # as AWS gives it back
     field, service = _KINDS[kind]
     events = entry.get("Events")
     if not events or not entry.get(field):
@@ -156,13 +176,24 @@ def _check(kind: str, entry: dict[str, Any]) -> None:
         if event not in _EVENTS:
             raise errors.InvalidArgument(f"The event '{event}' is not supported for notifications",
                                          ArgumentName="Event", ArgumentValue=event)
+        if event.startswith(_NOT_HERE):
+            raise NotHonoured(f"cloudlet never has the event {event} to tell of, and refuses it rather than "
+                              "let somebody wait for it.")
+    noun = _NOUNS[service][0]
     try:
         arn = Arn.parse(entry[field])
     except ValueError:
         arn = None
-    if arn is None or arn.service != service or arn.resource.endswith(".fifo"):
-        raise errors.InvalidArgument("The ARN could not be parsed or is not of a kind that S3 can notify",
-                                     ArgumentName=field, ArgumentValue=entry[field])
+    if arn is None or arn.service != service:
+        raise errors.InvalidArgument("The ARN could not be parsed", ArgumentName=noun,
+                                     ArgumentValue=entry[field])
+    if arn.region != region:
+        raise errors.InvalidArgument("The notification destination service region is not valid for the "
+                                     "bucket location constraint", ArgumentName=noun,
+                                     ArgumentValue=entry[field])
+    if arn.resource.endswith(".fifo"):
+        raise errors.InvalidArgument("FIFO queues and topics are not supported",
+                                     ArgumentName=noun, ArgumentValue=entry[field])
 
 
 def _check_overlaps(entries: list[dict[str, Any]]) -> None:
@@ -173,60 +204,75 @@ def _check_overlaps(entries: list[dict[str, Any]]) -> None:
             first, second = _rules(one), _rules(other)
             if shared and _nested(first.get("prefix", ""), second.get("prefix", "")) and _nested(
                     first.get("suffix", "")[::-1], second.get("suffix", "")[::-1]):
-                raise errors.InvalidArgument("Configuration is ambiguously defined. Cannot have overlapping "
-                                             "suffixes in "
-                                             "two rules if the prefixes are overlapping for the same event "
-                                             "type.")
+                raise errors.InvalidArgument(_AMBIGUOUS if any(first.values()) or any(second.values())
+                                             else _OVERLAPPING)
 
 
 def _nested(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _validate(call: Call, bucket: Bucket, kind: str, entry: Mapping[str, Any]) -> None:
-    """Send a test event, or at least see that there is such a function."""
-    arn = entry[_KINDS[kind][0]]
+def _validate(call: Call, bucket: Bucket, listed: list[tuple[str, dict[str, Any]]]) -> None:
+    """Send each queue and topic a test event; try a function with one that is taken back."""
+    refused: dict[str, str] = {}
+    for kind, entry in listed:
+        arn = entry[_KINDS[kind][0]]
+        why = _refusal(call, bucket, arn, _KINDS[kind][1])
+        if why:
+            number = len(refused) // 2 + 1
+            name = arn if kind != "LambdaFunctionConfigurations" else f"{arn}, null"
+            refused |= {f"ArgumentName{number}": name, f"ArgumentValue{number}": why}
+    if refused:
+        raise errors.InvalidArgument("Unable to validate the following destination configurations", **refused)
+
+
+def _refusal(call: Call, bucket: Bucket, arn: str, service: str) -> str:
+    """Why a destination does not take events of the bucket; empty if it does."""
+    body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": _time(call.now_ms),
+            "Bucket": bucket.name, "RequestId": call.id, "HostId": call.id}
+    there = call.elsewhere(account=bucket.account, region=bucket.region)
     try:
-        if kind == "LambdaFunctionConfigurations":
-            _need_permission(call, bucket, arn)
-            return
-        body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": _time(call.now_ms),
-                "Bucket": bucket.name,
-                "RequestId": call.id, "HostId": call.id}
-        deliver(call.elsewhere(account=bucket.account, region=bucket.region), arn, Delivery(
-            call.ids.uuid(), json.dumps(body).encode(), "s3", f"arn:aws:s3:::{bucket.name}", bucket.account))
+        with call.tx.savepoint():
+            deliver(there, arn, _delivery(call, bucket, arn, body))
+            if service == "lambda":
+                raise _Undone
+    except _Undone:
+        return ""
     except AwsError as error:
-        raise errors.InvalidArgument("Unable to validate the following destination configurations",
-                                     ArgumentName1=arn, ArgumentValue1=str(error)) from None
+        if service == "lambda":
+            return f"Not authorized to invoke function [{arn}]"
+        noun = _NOUNS[service][1]
+        if error.code in _MISSING:
+            return f"The destination {noun} does not exist"
+        return (f"Permissions on the destination {noun} do not allow S3 to publish notifications from this "
+                "bucket")
+    return ""
 
 
-def _need_permission(call: Call, bucket: Bucket, function: str) -> None:
-    """Refuse a function whose policy does not let this bucket invoke it."""
-    place = Arn.parse(function)
-    owner = root(place.account)
-    found = call.invoke("lambda", "GetPolicy", as_principal=owner, account=place.account, region=place.region,
-                        FunctionName=function)
-    asked = {"aws:SourceArn": f"arn:aws:s3:::{bucket.name}", "aws:SourceAccount": bucket.account}
-    itself = service_principal("s3", bucket.account)
-    if not verdict_of(found["Policy"], itself, "lambda:InvokeFunction", function, asked):
-        raise errors.AccessDenied("The function's policy does not let this bucket invoke it.")
+class _Undone(Exception):
+    """A delivery went well, and is taken back."""
 
 
 def _record(call: Call, bucket: Bucket, event: str, key: str, obj: Object,
             configuration_id: str) -> dict[str, Any]:
+    """An event as queues, topics and functions get it."""
+    gone = event in ("s3:ObjectRemoved:Delete", "s3:LifecycleExpiration:Delete")
+    created, settings = event.startswith("s3:ObjectCreated"), event.startswith(_SETTINGS)
+    expired = event.startswith("s3:LifecycleExpiration")
     about: dict[str, Any] = {"key": quote_plus(key, safe="/-_.~*!'()")}
-    if not event.startswith(("s3:ObjectRemoved", "s3:LifecycleExpiration")):
+    if created:
         about["size"] = obj.size
-    if obj.etag and not event.endswith(":Delete"):
-        about["eTag"] = obj.etag
+    if not gone:
+        about["eTag"] = obj.etag or _NOTHING_MD5
     if obj.version:
         about["versionId"] = obj.version
-    about["sequencer"] = f"{obj.sequence:018X}"
+    if not settings:
+        about["sequencer"] = f"{obj.sequence:018X}"
     return {
-        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": bucket.region,
-        "eventTime": _time(call.now_ms),
-        "eventName": event.removeprefix("s3:"), "userIdentity": {"principalId": f"AWS:{_requester(call)}"},
-        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "eventVersion": "2.3" if settings or expired else "2.1", "eventSource": "aws:s3",
+        "awsRegion": bucket.region, "eventTime": _time(call.now_ms), "eventName": event.removeprefix("s3:"),
+        "userIdentity": {"principalId": _ITSELF if expired else f"AWS:{_requester(call)}"},
+        "requestParameters": {"sourceIPAddress": _ITSELF if expired else "127.0.0.1"},
         "responseElements": {"x-amz-request-id": call.id, "x-amz-id-2": call.id},
         "s3": {"s3SchemaVersion": "1.0", "configurationId": configuration_id, "object": about,
                "bucket": {"name": bucket.name, "ownerIdentity": {"principalId": canonical_id(bucket.account)},

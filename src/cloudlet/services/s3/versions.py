@@ -11,6 +11,7 @@ from .nouns import Bucket, Null, Object, Piece, nulls, objects, older
 
 NULL = "null"
 _DIGITS, _RANDOM = 16, 16
+_FINER = 20  # bits of a sequence number below its millisecond
 
 
 def version_id(bucket: Bucket, obj: Object) -> str | None:
@@ -35,6 +36,12 @@ def check_version_id(version: str | None) -> None:
     if version is not None and version != NULL and _parse(version) is None:
         raise errors.InvalidArgument("Invalid version id specified", ArgumentName="versionId",
                                      ArgumentValue=version)
+
+
+def sequence_after(call: Call, before: Object | None) -> int:
+    """A sequence number for what happens to a key now, larger than that of ``before``."""
+    now = (call.now_ms << _FINER) + call.ids.ticket() % (1 << _FINER)
+    return max(now, before.sequence + 1 if before else 0)
 
 
 def sequence_of(version: str) -> int:
@@ -128,7 +135,7 @@ def _number(call: Call, bucket: Bucket, key: bytes, obj: Object, current: Object
     before = current
     if before is None and bucket.versioning:
         before = latest_older(call, bucket, key)
-    obj.sequence = max(call.now_ms << 20, before.sequence + 1 if before else 0)
+    obj.sequence = sequence_after(call, before)
     obj.version = ""
     if bucket.versioning == "Enabled":
         obj.version = f"{obj.sequence:0{_DIGITS}x}{call.ids.hex(_RANDOM)}"

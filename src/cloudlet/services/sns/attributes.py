@@ -1,7 +1,7 @@
 """A topic's attributes, between the texts of the API and the fields of :class:`.records.Topic`.
 
 Each is honoured or refused by name: nothing here encrypts with keys of one's own, vends X-Ray segments, or
-delivers to mobile devices and to Firehose.
+delivers to mobile devices, and deliveries to Firehose are not logged.
 """
 
 import json

@@ -6,7 +6,9 @@ HTTP endpoints get it from a task, emails and text messages go to the outbox.
 
 from typing import Any
 
+from ...arn import Arn
 from ...fabric.targets import DeadLetter, Delivery, Parcel, Retries, send
+from ...identity import Principal
 from ...kernel import Call
 from . import feedback, letters, posting, sms
 from .notices import Notice
@@ -19,7 +21,7 @@ RETRIES = Retries(attempts=100_015, age_ms=1 << 50, pauses_ms=(0, 0, 0, 1000, 10
 def hand_over(call: Call, topic: Topic, subscription: Subscription, notice: Notice) -> None:
     """Let the subscriber have it: now, or later; a refusal is no error of the publisher's."""
     match subscription.protocol:
-        case "sqs" | "lambda":
+        case "sqs" | "lambda" | "firehose":
             _to_target(call, topic, subscription, notice)
         case "http" | "https":
             posting.schedule(call, topic, subscription, notice, grave_of(call, topic, subscription, notice))
@@ -39,12 +41,21 @@ def grave_of(call: Call, topic: Topic, subscription: Subscription, notice: Notic
 def _to_target(call: Call, topic: Topic, subscription: Subscription, notice: Notice) -> None:
     if subscription.protocol == "lambda":
         delivery = Delivery(call.ids.uuid(), notice.event(subscription), "sns", topic.arn, call.account)
+    elif subscription.protocol == "firehose":
+        delivery = Delivery(call.ids.uuid(), notice.line(subscription), "sns", topic.arn, call.account,
+                            caller=_acting(subscription.role))
     else:
         delivery = _letter(call, topic, subscription, notice, subscription.endpoint)
     parcel = Parcel(subscription.endpoint, delivery, RETRIES, grave_of(call, topic, subscription, notice))
     if topic.feedback:
         parcel.tell, parcel.note = "delivered", feedback.note(topic, subscription, notice.message)
     send(call, parcel)
+
+
+def _acting(role: str) -> Principal:
+    """SNS with the subscription's role."""
+    account, name = Arn.parse(role).account, role.rpartition("/")[2]
+    return Principal(account, f"arn:aws:sts::{account}:assumed-role/{name}/AWS-SNS", "role", role_arn=role)
 
 
 def _letter(call: Call, topic: Topic, subscription: Subscription, notice: Notice, queue_arn: str) -> Delivery:

@@ -12,7 +12,7 @@ from .records import Counts, Topic
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _LARGE = ("sqs", "lambda")
-_MISSING = {"application": "sends nothing to mobile devices", "firehose": "has no Firehose"}
+_MISSING = {"application": "sends nothing to mobile devices"}
 POSTED = ("http", "https")
 WRITTEN = ("email", "email-json")
 
@@ -32,6 +32,8 @@ def check(call: Call, topic: Topic, counts: Counts, protocol: str, endpoint: str
                 raise InvalidParameterException(f"Invalid SMS endpoint: {endpoint}")
         case "sqs":
             _check_arn(endpoint, "sqs", "SQS endpoint ARN")
+        case "firehose":
+            _check_arn(endpoint, "firehose", "Firehose endpoint ARN")
         case "lambda":
             if _check_arn(endpoint, "lambda", "Lambda endpoint ARN").account != call.account:
                 raise NotHonoured("cloudlet subscribes a function only for the account that owns it.")
@@ -51,7 +53,7 @@ def check(call: Call, topic: Topic, counts: Counts, protocol: str, endpoint: str
 
 def confirms_itself(call: Call, protocol: str, endpoint: str) -> bool:
     """Whether a subscription needs no confirmation: its endpoint is the caller's own, or a phone."""
-    if protocol in ("sqs", "lambda"):
+    if protocol in ("sqs", "lambda", "firehose"):
         return Arn.parse(endpoint).account == call.account
     return protocol == "sms"
 

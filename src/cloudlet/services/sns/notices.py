@@ -67,6 +67,21 @@ class Notice:
         address = _text(unsubscribe_url(self.call, subscription.arn))
         return f'{head},\n  "UnsubscribeURL" : {address}{self._tail}\n}}'
 
+    def line(self, subscription: Subscription) -> bytes:
+        """The record that a Firehose stream gets: raw as it is, else one line of JSON that nobody signed."""
+        text, message = self.message.text_for(subscription.protocol), self.message
+        if subscription.raw:
+            return text.encode()
+        said: dict[str, Any] = {"Type": "Notification", "MessageId": message.id, "TopicArn": self.topic.arn}
+        if message.subject:
+            said["Subject"] = message.subject
+        said |= {"Message": text, "Timestamp": self.stamp,
+                 "UnsubscribeURL": unsubscribe_url(self.call, subscription.arn)}
+        if message.attributes:
+            said["MessageAttributes"] = {name: {"Type": value["DataType"], "Value": _spoken(value)}
+                                         for name, value in message.attributes.items()}
+        return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
     def event(self, subscription: Subscription) -> bytes:
         """The event that a function gets."""
         text, message = self.message.text_for(subscription.protocol), self.message

@@ -58,6 +58,7 @@ class Subscription(msgspec.Struct, array_like=True):
     replay_status: str = ""
     replay_id: str = ""
     held: bool = False  # is what is published not for it: it replays, or has replayed up to an end
+    role: str = ""  # that delivers to a Firehose stream
 
     @property
     def topic_arn(self) -> str:

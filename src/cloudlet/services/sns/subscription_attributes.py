@@ -6,14 +6,13 @@ from collections.abc import Mapping
 import msgspec
 
 from ...arn import Arn
-from ...errors import NotHonoured
 from ...kernel import Call
 from . import archive, delivery_policies, filters, limits
 from .endpoints import POSTED
 from .errors import FilterPolicyLimitExceededException, invalid
 from .records import Subscription, Topic, counts_of
 
-_RAW = (*POSTED, "sqs")
+_RAW = (*POSTED, "sqs", "firehose")
 # in the order in which they are set: what the policies may say depends on the others
 _NAMES = ("RawMessageDelivery", "FilterPolicyScope", "FilterPolicy", "DeliveryPolicy", "RedrivePolicy",
           "SubscriptionRoleArn", "ReplayPolicy")
@@ -24,7 +23,8 @@ def read(topic: Topic | None, one: Subscription) -> dict[str, str]:
     """All attributes, as GetSubscriptionAttributes shows them."""
     policies = {"DeliveryPolicy": one.delivery, "FilterPolicy": one.filter,
                 "FilterPolicyScope": (one.filter_scope or filters.SCOPES[0]) if one.filter else "",
-                "RedrivePolicy": one.redrive, "ReplayPolicy": one.replay, "ReplayStatus": one.replay_status}
+                "RedrivePolicy": one.redrive, "ReplayPolicy": one.replay, "ReplayStatus": one.replay_status,
+                "SubscriptionRoleArn": one.role}
     if one.protocol in POSTED:
         policies["EffectiveDeliveryPolicy"] = delivery_policies.shown_of_subscription(
             topic.delivery if topic else "", one.delivery)
@@ -60,7 +60,9 @@ def write(call: Call, topic: Topic, one: Subscription, given: Mapping[str, str],
             case "ReplayPolicy":
                 archive.start(call, topic, one, text, say)
             case _:
-                raise NotHonoured("cloudlet has no Firehose, so it refuses SubscriptionRoleArn.")
+                _set_role(one, text, say)
+    if one.protocol == "firehose" and not one.role:
+        raise invalid(f"{say}SubscriptionRoleArn", "a role must be given that delivers to the stream")
 
 
 def same(one: Subscription, wanted: Subscription, given: Mapping[str, str]) -> bool:
@@ -96,6 +98,18 @@ def _set_filter(call: Call, one: Subscription, text: str, say: str) -> None:
     if not one.filter and counts_of(call, one.topic).filters >= limits.FILTERS_OF_TOPIC:
         raise FilterPolicyLimitExceededException
     one.filter = text
+
+
+def _set_role(one: Subscription, text: str, say: str) -> None:
+    if one.protocol != "firehose":
+        raise invalid(f"{say}Delivery protocol [{one.protocol}] does not support SubscriptionRoleArn.")
+    try:
+        found = Arn.parse(text)
+    except ValueError:
+        found = None
+    if found is None or found.service != "iam" or not found.resource.startswith("role/"):
+        raise invalid(f"{say}SubscriptionRoleArn: must be the ARN of a role")
+    one.role = text
 
 
 def _set_redrive(call: Call, one: Subscription, text: str, say: str) -> None:
