@@ -1,0 +1,5 @@
+"""The EventBridge Pipes service."""
+
+from ...kernel import Service
+
+pipes_ = Service("pipes")

@@ -1,0 +1,5 @@
+"""The EventBridge Scheduler service."""
+
+from ...kernel import Service
+
+scheduler = Service("scheduler")
