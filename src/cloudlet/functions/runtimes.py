@@ -16,7 +16,7 @@ from ..errors import AwsError
 OWN = f"python3.{sys.version_info.minor}"  # the one cloudlet itself runs on
 CUSTOM = ("provided.al2", "provided.al2023")  # bring their own program: whatever runs on this machine
 _ENDED = ("provided",)  # on AWS: nothing can be created with it any more
-_PYTHONS = tuple(f"python3.{minor}" for minor in range(9, 16))
+_PYTHONS = tuple(f"python3.{minor}" for minor in range(10, 16))  # as boto3 does
 _NODE = re.compile(r"v(\d+)\.")
 # where version managers keep interpreters that are on nobody's PATH
 _KEPT_PYTHONS = (

@@ -1,6 +1,9 @@
 """Python functions: the contract between a handler and its runtime."""
 
 import base64
+import json
+
+from .conftest import PYTHON, ROLE, zipped
 
 
 def test_a_handler_gets_its_event_and_gives_its_answer(deploy):
@@ -132,3 +135,12 @@ def test_the_log_is_in_cloudwatch_logs(deploy, cloudlet, eventually):
 
     lines = eventually(written)
     assert [line.split()[0] for line in lines] == ["START", "for", "END", "REPORT"]
+
+
+def test_a_functions_modules_may_be_called_as_the_runtimes_are(cloudlet):
+    client = cloudlet.client("lambda")
+    client.create_function(
+        FunctionName="namesakes", Role=ROLE, Runtime=PYTHON, Handler="snapshot.handler",
+        Code={"ZipFile": zipped(sandbox_py="WORD = 'mine'",
+                                snapshot_py="import sandbox\ndef handler(e, c): return sandbox.WORD")})
+    assert json.load(client.invoke(FunctionName="namesakes")["Payload"]) == "mine"

@@ -233,6 +233,7 @@ def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
         if folder:
             sys.path.insert(0, folder)
     os.environ.pop("_CLOUDLET_PATH", None)
+    leave_names()
     try:
         if port:
             debugging.wait_for_editor(int(port), partial(tell_pause, channel))
@@ -271,6 +272,14 @@ def tell_pause(channel: Channel, stands: bool) -> None:
     Context.paused_s = Context.paused()
     Context.stands_since = time.monotonic() if stands else 0.0
     channel.write("P", b"1" if stands else b"0")
+
+
+def leave_names() -> None:
+    """Let a function have modules that are called as ours are: what it imports is its own."""
+    here = os.path.dirname(__file__)
+    for name, module in list(sys.modules.items()):
+        if name != "__main__" and os.path.dirname(getattr(module, "__file__", None) or "") == here:
+            del sys.modules[name]
 
 
 def load(name: str) -> object:
