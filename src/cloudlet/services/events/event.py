@@ -1,10 +1,15 @@
 """An event: what a bus got, as rules see it and as targets get it."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
+
+from .limits import DETAIL_DEPTH
+
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 class Event(msgspec.Struct):
@@ -68,13 +73,28 @@ def read(text: bytes) -> Event:
 
 
 def minified(text: str) -> msgspec.Raw | None:
-    """A detail without blanks; None if it is no JSON object."""
+    """A detail without blanks; None if it is no JSON object, or one too deep for those who get it."""
+    if text.count("{") + text.count("[") > DETAIL_DEPTH and _depth(text) > DETAIL_DEPTH:
+        return None
     try:
         raw = msgspec.json.format(text.encode(), indent=-1)
         found = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     return msgspec.Raw(raw) if isinstance(found, dict) else None
+
+
+def _depth(text: str) -> int:
+    """How many objects and arrays stand within one another.
+
+    >>> _depth('{"a": [{"b": "[[["}, {}]}')
+    3
+    """
+    deepest = depth = 0
+    for mark in _MARKS.findall(text):
+        depth += (mark in "{[") - (mark in "}]")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def moment(at_ms: int) -> str:

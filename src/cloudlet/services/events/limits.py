@@ -9,6 +9,7 @@ RULES_PER_BUS = 300
 TARGETS_PER_RULE = 5
 POLICY_LENGTH = 10_240  # characters of a bus's policy
 ENTRIES_BYTES = 1_048_576  # of all entries of one PutEvents
+DETAIL_DEPTH = 1_000  # objects and arrays of an event within one another
 CONNECTIONS = 3_000
 API_DESTINATIONS = 3_000
 INVOCATIONS_PER_SECOND = 300  # of an API destination that names no rate
