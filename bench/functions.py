@@ -101,15 +101,20 @@ def _latency(bench: Bench, cloud: Cloud) -> None:
     """From SendMessage's answer being asked for to the handler's first line, with nothing else to do."""
     url = _mapped(cloud, "latency", 1)
     sqs, logs, taken = cloud.client("sqs"), cloud.client("logs"), []
+
+    def lines(count: int) -> list[Any]:
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/latency", filterPattern="AT")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return found if len(found) >= count else []
+
+    sqs.send_message(QueueUrl=url, MessageBody=str(time.time()))
+    _until(lambda: lines(1))  # the first one started the function
     for _ in range(20):
         sqs.send_message(QueueUrl=url, MessageBody=str(time.time()))
         time.sleep(0.05)
-
-    def lines() -> list[Any]:
-        found = logs.filter_log_events(logGroupName="/aws/lambda/latency", filterPattern="AT")["events"]
-        return found if len(found) >= 20 else []
-
-    for event in _until(lines):
+    for event in _until(lambda: lines(21))[1:]:
         _, began, _, sent = event["message"].split()
         taken.append((float(began) - float(sent)) * 1000)
     middle = statistics.median(taken)
