@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -28,7 +29,6 @@ from .gateway.server import Server
 from .identity import service_principal
 from .ids import Ids
 from .kernel import Kernel, Services
-from .kernel.faults import Faults
 from .kernel.place import Place
 from .store import Blobs, Store
 from .store.sqlite import Durability, SqliteStore
@@ -62,9 +62,7 @@ class Cloudlet:
         ids, self.clock = Ids(), Clock()
         self.tracer = Tracer(ids)
         self.kernel = Kernel(self.store, Services(), self.clock, ids, self.tracer)
-        faults = Faults(ids)
-        self.kernel.guards += [tracing(self.tracer), faults]
-        self.kernel.provide(faults)
+        self.kernel.guards += [tracing(self.tracer), self.kernel.faults]
         self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power"))
         self._timers, self._supervisor = Timers(self.kernel), Supervisor(self.kernel)
         self.pool = Pool(self.clock, ids, Runtimes(nearest=options.nearest_runtime))
@@ -78,25 +76,32 @@ class Cloudlet:
         self._server: Server | None = None
         self.port = options.port
 
-    async def start(self) -> None:
-        """Open the door; when this returns, requests are answered."""
+    async def start(self, *, door: socket.socket | None = None, former: Pool | None = None) -> None:
+        """Open the door, or one that others hold open; when this returns, requests are answered.
+
+        What a ``former`` pool has left warm is taken over.
+        """
         if self.options.isolation == "strict" or self.options.network == "isolated":
             await asyncio.to_thread(require, self.options.isolation, self.options.network)
         await self.control.restore_clock()
         gateway = Gateway(self.kernel, Keeper(self.control.handle, self.token).handle)
         self._server = Server(gateway.handle, lambda error: log.error("a response broke off: %r", error))
-        self.port = await self._server.start(self.options.host, self.options.port)
+        self.port = await self._server.start(self.options.host, self.options.port, door)
         place = Place(self.options.host, self.port, self.folder)
         self.kernel.provide(place)
         self.pool.endpoint, self.pool.private = place.endpoint, str(self.folder.resolve())
+        if former:
+            self.pool.inherit(former)
         if self.options.network == "isolated":
             self.pool.doors = Doors(place.endpoint, self._server.admit)
         if isinstance(self.store, SqliteStore):  # nobody else has it open: what runs, runs here
             await self._timers.recover()
         self._tasks += [asyncio.create_task(self._timers.run()), asyncio.create_task(self._supervisor.run())]
 
-    async def stop(self) -> None:
-        """Finish what is being answered, then close everything."""
+    async def stop(self, *, leave_warm: bool = False) -> None:
+        """Finish what is being answered, then close everything; the interpreters of functions may stay, for
+        the pool of the next to inherit."""
+        self.kernel.sightings.close()
         if self._server:
             await self._server.stop()
         for task in self._tasks:
@@ -105,7 +110,7 @@ class Cloudlet:
         await self._supervisor.stop()
         await self._timers.stop()
         await self.journal.flush()
-        await self.pool.stop()
+        await self.pool.stop(leave_warm=leave_warm)
         self.store.close()
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -124,7 +129,8 @@ async def write_log(kernel: Kernel, stream: Stream, lines: list[tuple[int, str]]
 
     async def put() -> None:
         await kernel.invoke(
-            principal, "logs", "PutLogEvents", {**where, "logEvents": events}, region=stream.region
+            principal, "logs", "PutLogEvents", {**where, "logEvents": events}, region=stream.region,
+            spared=True
         )
 
     try:
@@ -137,7 +143,8 @@ async def write_log(kernel: Kernel, stream: Stream, lines: list[tuple[int, str]]
             ("CreateLogStream", where),
         ):
             with suppress(AwsError):  # another stream's lines may have made the group
-                await kernel.invoke(principal, "logs", operation, dict(params), region=stream.region)
+                await kernel.invoke(principal, "logs", operation, dict(params), region=stream.region,
+                                    spared=True)
         await put()
 
 

@@ -10,7 +10,8 @@ import click
 
 from .. import __version__
 
-_COMMANDS = ("up", "deploy", "invoke", "tune", "logs", "status", "env", "reset", "coverage", "doctor")
+_COMMANDS = ("up", "deploy", "invoke", "tune", "logs", "events", "replay", "status", "env", "reset",
+             "coverage", "doctor")
 
 
 class _Commands(click.Group):

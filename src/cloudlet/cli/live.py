@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ..app import Cloudlet
-from ..deploy import Application, DeployError, Outcome, Progress, deploy, find, watch
-from ..errors import AwsError
+from ..deploy import Application, DeployError, Outcome, Progress, deploy, find, urls_of, watch
 from ..functions import Trial
 from ..identity import root
 from ..wire.http import Request, Response
@@ -127,7 +126,8 @@ class Live:
         report.tell({
             "event": "deployed", "stack": outcome.stack_name, "status": outcome.status,
             "action": outcome.action, "seconds": round(time.perf_counter() - began, 3),
-            "outputs": outcome.outputs, "urls": await self._urls(outcome),
+            "outputs": outcome.outputs, "urls": await urls_of(
+                self._cloudlet.kernel, self._principal, self._region, outcome.resources),
             "notices": [notice async for notice in self._stand_ins(outcome)],
             "resources": [{"logicalId": one.logical_id, "type": one.type, "physicalId": one.physical_id}
                           for one in outcome.resources]})
@@ -160,22 +160,6 @@ class Live:
             serving = runtimes.serving(asked) if asked else ""
             if serving != asked:
                 yield f"{one.logical_id} asks for {asked}, which is not installed, and runs on {serving}"
-
-    async def _urls(self, outcome: Outcome) -> dict[str, str]:
-        """Where the application's visitors go, by logical id."""
-        asks = {"AWS::ApiGatewayV2::Api": ("apigatewayv2", "GetApi", "ApiId", "ApiEndpoint"),
-                "AWS::Lambda::Url": ("lambda", "GetFunctionUrlConfig", "FunctionName", "FunctionUrl")}
-        found = {}
-        for one in outcome.resources:
-            if one.type in asks:
-                service, operation, member, answer = asks[one.type]
-                try:
-                    told = await self._cloudlet.kernel.invoke(
-                        self._principal, service, operation, {member: one.physical_id}, region=self._region)
-                except AwsError:
-                    continue  # the stack is deployed all the same
-                found[one.logical_id] = str(told[answer])
-        return found
 
 
 def _found(path: Path, parameters: Mapping[str, str]) -> Application | None:

@@ -97,11 +97,12 @@ class Remote:
         scope = f"{self._key}/20150830/{self.region}/{service}/aws4_request"
         return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
 
-    def lines(self, path: str, body: object) -> Iterator[dict[str, Any]]:
+    def lines(self, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         """The cloudlet's own API, where it answers with one JSON object a line, as things happen."""
         connection = self._kind(self._host, self._port, timeout=self.patience_s)
         try:
-            connection.request("POST", f"/_cloudlet/{path}", json.dumps(body).encode(),
+            data = None if body is None else json.dumps(body).encode()
+            connection.request("GET" if data is None else "POST", f"/_cloudlet/{path}", data,
                                {_TOKEN_HEADER: self.token})
             answer = connection.getresponse()
             if answer.status >= 400:

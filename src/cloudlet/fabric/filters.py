@@ -4,11 +4,12 @@ The content of a message may be text or JSON, and a pattern may be meant for the
 what does not agree: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from ..kernel import Call, Conversation
 from .patterns import Leaf, Node, Pattern, parse
 from .sources import Filtered, Record
 
@@ -20,6 +21,19 @@ class Filters(msgspec.Struct, frozen=True):
 
     patterns: tuple[Pattern, ...]
     filtered: Filtered
+    target: str = ""  # the ARN of whom they are for
+
+    def sift(self, call: Call | Conversation, source: str, records: Sequence[Record]) -> list[Record]:
+        """Those that are let through; let others see which were not."""
+        wanted = []
+        for record in records:
+            if self.wants(record):
+                wanted.append(record)
+            else:
+                call.see("filtered", self.target, source=source, event=record.id,
+                         why="no filter of the mapping lets it through",
+                         payload=msgspec.json.encode(record.event))
+        return wanted
 
     def wants(self, record: Record) -> bool:
         """Whether ``record`` is let through."""
@@ -33,9 +47,9 @@ class Filters(msgspec.Struct, frozen=True):
         return any(_matches(pattern, event, key, text, document) for pattern in self.patterns)
 
 
-def filters_of(patterns: Iterable[str], filtered: Filtered) -> Filters:
+def filters_of(patterns: Iterable[str], filtered: Filtered, target: str = "") -> Filters:
     """The filters that ``patterns`` say; a :class:`.operators.PatternError` says what is wrong with one."""
-    return Filters(tuple(parse(one) for one in patterns), filtered)
+    return Filters(tuple(parse(one) for one in patterns), filtered, target)
 
 
 def _matches(pattern: Pattern, event: dict[str, Any], key: str, text: str, document: Any) -> bool:

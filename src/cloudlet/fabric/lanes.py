@@ -141,7 +141,7 @@ class LaneFeed:
                 break
             if more.over or more.ended:
                 return self._cut(batch, upto) if batch else more
-            wanted = [record for record in more.records if self._source.filters.wants(record)]
+            wanted = self._source.filters.sift(self._call, self._source.arn, more.records)
             if wanted and not batch:
                 deadline_ms = min(deadline_ms, self._call.now_ms + wishes.window_ms)
             batch.extend(wanted)

@@ -155,7 +155,7 @@ class QueueFeed:
             if not self._goes_on(inner):
                 return _Taken([], False, {}, over=True)
             found = self._queue.take(inner, self._arn, limit, None)
-            wanted = [record for record in found if self._filters.wants(record)]
+            wanted = self._filters.sift(inner, self._arn, found)
             if len(wanted) < len(found):
                 kept = {id(record) for record in wanted}
                 self._queue.done(inner, self._arn, [one for one in found if id(one) not in kept])

@@ -15,6 +15,8 @@ from ..arn import Arn
 from ..errors import AwsError
 from ..identity import Principal, service_principal
 from ..kernel import Call
+from ..kernel.faults import Way
+from ..telemetry import Outcome
 from . import timers
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Delivery(msgspec.Struct):
     principal (``s3``), ``source_arn`` what in it sends; resource policies may ask for both.
     ``parameters`` are the target's own (an SQS target knows ``MessageGroupId`` and ``MessageAttributes``).
     ``caller`` is who acts where the sending service doesn't act of its own: a role, or whoever asked it.
+    ``copy`` tells a delivery that a fault rule has made twice from its double.
     """
 
     id: str
@@ -48,6 +51,7 @@ class Delivery(msgspec.Struct):
     source_account: str = ""
     parameters: dict[str, Any] = {}
     caller: Principal | None = None
+    copy: int = 0
 
     @property
     def principal(self) -> Principal:
@@ -112,6 +116,18 @@ class NotATarget(AwsError):
 
 def deliver(call: Call, arn: str, delivery: Delivery) -> None:
     """Hand ``delivery`` to the target ``arn`` in this transaction; an :class:`AwsError` if it is refused."""
+    before = len(call.seen)
+    try:
+        if _hand_over(call, arn, delivery):
+            _see(call, "delivered", arn, delivery)
+    except AwsError as error:
+        del call.seen[before:]  # it did not happen
+        _see(call, "refused", arn, delivery, _said(error))
+        raise
+
+
+def _hand_over(call: Call, arn: str, delivery: Delivery, *, faulty: bool = True) -> bool:
+    """Let the target have it; False if a fault rule wants that to be later, and so it will be."""
     try:
         target = Arn.parse(arn)
     except ValueError as error:
@@ -121,7 +137,23 @@ def deliver(call: Call, arn: str, delivery: Delivery) -> None:
         raise NotATarget(f"Nothing can be delivered to {arn}: {service.name} takes no deliveries here.")
     there = call.elsewhere(account=target.account or call.account, region=target.region or call.region,
                            service=service.name, principal=delivery.principal)
-    service.targets[0](there, arn, delivery)
+    way = call.kernel.faults.way(service.name, delivery.source_arn, arn, call.now_ms) if faulty else Way()
+    if way.delay_ms:
+        timers.schedule(call, _late, at_ms=call.now_ms + way.delay_ms, id=f"late/{arn}/{delivery.id}",
+                        parcel=msgspec.to_builtins(Parcel(arn, delivery), builtin_types=(bytes,)))
+        return False
+    for copy in range(way.copies):
+        service.targets[0](there, arn, msgspec.structs.replace(delivery, copy=copy))
+    return True
+
+
+def _see(call: Call, outcome: Outcome, arn: str, delivery: Delivery, why: str = "") -> None:
+    call.see(outcome, arn, source=delivery.source_arn, event=delivery.id, why=why, payload=delivery.body,
+             parameters=delivery.parameters)
+
+
+def _said(error: AwsError) -> str:
+    return f"{error.code}: {error}"
 
 
 def send(call: Call, parcel: Parcel) -> None:
@@ -142,6 +174,8 @@ def settle(call: Call, parcel: Parcel, error: AwsError | None, *, at_least_ms: i
     """A try is over: it was taken (None), or it will be tried again, not before ``at_least_ms`` from now, or
     it is given up.
     """
+    if error is None and parcel.carrier:
+        _see(call, "delivered", parcel.arn, parcel.delivery)
     if error is None:
         _tell(call, parcel, "")
         return
@@ -155,6 +189,8 @@ def settle(call: Call, parcel: Parcel, error: AwsError | None, *, at_least_ms: i
     elif at_ms - parcel.since_ms > parcel.retries.age_ms:
         _bury(call, parcel, error, "MaximumEventAgeInSeconds")
     else:
+        _see(call, "refused", parcel.arn, parcel.delivery,
+             f"{_said(error)}; tried again in {(at_ms - call.now_ms) / 1000:g} s")
         _schedule(call, "_again", parcel, at_ms)
 
 
@@ -173,12 +209,15 @@ def kind_of(error: AwsError) -> str:
                 "SDK_CLIENT_ERROR" if error.status < 500 else "INTERNAL_ERROR")
 
 
-def _refusal(call: Call, arn: str, delivery: Delivery) -> AwsError | None:
+def _refusal(call: Call, arn: str, delivery: Delivery, *, faulty: bool = True) -> AwsError | None:
     """Why a target does not take a delivery, of which nothing is left then; None if it took it."""
+    before = len(call.seen)
     try:
         with call.tx.savepoint():
-            deliver(call, arn, delivery)
+            if _hand_over(call, arn, delivery, faulty=faulty):
+                _see(call, "delivered", arn, delivery)
     except AwsError as error:
+        del call.seen[before:]
         return error
     return None
 
@@ -197,9 +236,11 @@ def _schedule(call: Call, task: str, parcel: Parcel, at_ms: int) -> None:
 
 def _bury(call: Call, parcel: Parcel, error: AwsError, exhausted: str) -> None:
     """Nobody took it: hand it to its dead-letter target, if it has one that takes it."""
-    _tell(call, parcel, f"{error.code}: {error}")
+    _tell(call, parcel, _said(error))
+    _see(call, "refused", parcel.arn, parcel.delivery, f"{_said(error)}; given up after try {parcel.tries}")
     dead = parcel.dead_letter
     if dead is None:
+        _see(call, "lost", parcel.arn, parcel.delivery, "it has no dead-letter target")
         log.warning("%s is given up: %s refused it %d times (%s)", parcel.delivery.id, parcel.arn,
                     parcel.tries, error)
         return
@@ -210,7 +251,10 @@ def _bury(call: Call, parcel: Parcel, error: AwsError, exhausted: str) -> None:
             **dead.delivery.parameters.get("MessageAttributes", {}),
             **{name: {"DataType": "String", "StringValue": text} for name, text in said.items() if text}}
     refusal = _refusal(call, dead.arn, dead.delivery)
-    if refusal is not None:
+    if refusal is None:
+        _see(call, "dead-lettered", dead.arn, dead.delivery, f"{parcel.arn} did not take it")
+    else:
+        _see(call, "lost", dead.arn, dead.delivery, f"the dead-letter target refused it: {_said(refusal)}")
         log.warning("%s is lost: its dead-letter target %s refused it, too: %s", parcel.delivery.id, dead.arn,
                     refusal)
 
@@ -226,4 +270,11 @@ def _again(call: Call, *, parcel: dict[str, Any]) -> None:
     send(call, msgspec.convert(parcel, type=Parcel))
 
 
-timers.TASKS["_again"] = _again
+def _late(call: Call, *, parcel: dict[str, Any]) -> None:
+    """What a fault rule has delayed arrives; if it is refused now, that is tried again for a day."""
+    one = msgspec.convert(parcel, type=Parcel)
+    one.since_ms, one.tries = call.now_ms, 1
+    settle(call, one, _refusal(call, one.arn, one.delivery, faulty=False))
+
+
+timers.TASKS |= {"_again": _again, "_late": _late}

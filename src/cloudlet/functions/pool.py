@@ -72,10 +72,11 @@ class Pool:
 
     async def run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
         """Run one event in a warm worker, or in one started now."""
-        if spec.debug_port:
-            async with self._debugged.setdefault(spec.key, asyncio.Lock()):  # one editor, one worker
-                return await self._run(spec, invocation, credentials)
-        return await self._run(spec, invocation, credentials)
+        with self.clock.holding(f"the function {spec.name}"):
+            if spec.debug_port:
+                async with self._debugged.setdefault(spec.key, asyncio.Lock()):  # one editor, one worker
+                    return await self._run(spec, invocation, credentials)
+            return await self._run(spec, invocation, credentials)
 
     async def _run(self, spec: Spec, invocation: Invocation, credentials: Credentials) -> Outcome:
         worker = self._pick(spec) or await self._obtain(spec, credentials)
@@ -86,8 +87,9 @@ class Pool:
 
     async def prepare(self, spec: Spec, credentials: Credentials) -> None:
         """Start a worker for events to come; :class:`InitFailed` if the function can't be loaded."""
-        async with self._turn_to_start():
-            worker = await self._start(spec, credentials, "provisioned-concurrency")
+        with self.clock.holding(f"the initialisation of {spec.name}"):
+            async with self._turn_to_start():
+                worker = await self._start(spec, credentials, "provisioned-concurrency")
         if worker.failure:
             worker.kill()
             raise InitFailed(worker.failure)
@@ -134,8 +136,14 @@ class Pool:
         if served not in self._blanks:
             self._blanks[served] = self._start_blank(served)
 
-    async def stop(self) -> None:
-        """End every worker."""
+    def inherit(self, former: "Pool") -> None:
+        """Take over the interpreters that a pool, which has stopped, has left warm."""
+        for path, zygote in former._zygotes.items():
+            zygote.serve(self.ended, self._lost, self.private)
+            self._zygotes[path] = zygote
+
+    async def stop(self, *, leave_warm: bool = False) -> None:
+        """End every worker, and the interpreters too unless another pool is to inherit them."""
         if self._sweeper:
             self._sweeper.cancel()
         self.kept.forget(lambda spec: True)
@@ -149,7 +157,7 @@ class Pool:
         if workers:
             ends = [asyncio.ensure_future(worker.gone()) for worker in workers]
             await asyncio.wait(ends, timeout=_PATIENCE_S)
-        for zygote in self._zygotes.values():
+        for zygote in () if leave_warm else self._zygotes.values():
             await zygote.stop()
         self._groups.close()
 

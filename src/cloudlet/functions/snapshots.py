@@ -35,7 +35,8 @@ class Snapshots:
             if taking:
                 _retire(taking)
             taking = self._taken[spec.key] = self._pool.begin(self._take(spec, credentials))
-        return await asyncio.shield(taking)
+        with self._pool.clock.holding(f"the initialisation of {spec.name}"):
+            return await asyncio.shield(taking)
 
     async def restore(self, spec: Spec, credentials: Credentials) -> Worker:
         """A copy of the initialised process; the next one is made when this one has begun."""

@@ -78,6 +78,11 @@ class Zygote:
         self._process, self._orders = self._spawn()
         asyncio.get_running_loop().add_reader(self._orders, self._hear)
 
+    def serve(self, ended: Callable[[str, int], None], lost: Callable[["Zygote"], None],
+              private: str) -> None:
+        """Be another pool's from now on; the one before has no workers any more."""
+        self._ended, self._lost, self._private = ended, lost, private
+
     async def fork(self, order: dict[str, Any], files: list[int]) -> int:
         """Have a worker started; its process id comes back. The worker gets the files."""
         await asyncio.shield(self._ready)
@@ -152,9 +157,13 @@ class Zygote:
         if "ready" in news:
             self._ready.set_result(None)
         elif "started" in news:
-            self._started.pop(news["started"]).set_result(news["pid"])
+            started = self._started.pop(news["started"])
+            if not started.done():  # nobody waits any more where a pool has stopped meanwhile
+                started.set_result(news["pid"])
         elif "furnished" in news:
-            self._furnished.pop(news["furnished"]).set_result(news["status"])
+            furnished = self._furnished.pop(news["furnished"])
+            if not furnished.done():
+                furnished.set_result(news["status"])
         elif "door" in news and self._doors:
             self._doors.open(news["door"], socket.socket(fileno=files[0]))
         elif "ended" in news:

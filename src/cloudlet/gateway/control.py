@@ -1,30 +1,36 @@
-"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, traces, the outbox."""
+"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, events, traces, the outbox."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated
 
 import msgspec
 
 from .. import __version__
-from ..clock import Clock
+from ..clock import PATIENCE_S, Clock
 from ..fabric import outbox
 from ..functions import Pool, Trial
 from ..kernel import Kernel
-from ..kernel.faults import Faults, Rule
+from ..kernel.faults import Rule, mistake
 from ..kernel.permissions import Within
 from ..wire.http import Request, Response
+from .watching import Watching
 
 _FARTHEST_S = 100_000_000_000  # some 3,000 years: a moment must stay one that Python can name
+_NEVER_MS = 1 << 61  # beyond it, somebody waits for a bell alone
 _CLOCK = b"\x02\0\x02\0\x02clock\0"  # the key of the clock's offset: ("", "", "clock")
 
 
 class ClockCommand(msgspec.Struct, forbid_unknown_fields=True):
-    """What to do with the clock. ``advance`` is in seconds, ``set`` in seconds since 1970."""
+    """What to do with the clock. ``advance`` is in seconds, ``set`` in seconds since 1970.
+
+    Both let time go by; ``patience`` is for how many seconds to wait for what runs at one moment of it.
+    """
 
     advance: float | None = None
     set: float | None = None
     freeze: bool = False
     resume: bool = False
+    patience: Annotated[float, msgspec.Meta(ge=0, le=900)] = PATIENCE_S
 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,7 +52,7 @@ class Control:
     """Answers requests about the cloudlet itself."""
 
     def __init__(self, kernel: Kernel, clock: Clock) -> None:
-        self._kernel, self._clock = kernel, clock
+        self._kernel, self._clock, self._watching = kernel, clock, Watching(kernel)
         self.more: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {}  # by method and path
 
     async def handle(self, request: Request) -> Response:
@@ -60,9 +66,13 @@ class Control:
             case "POST", "clock":
                 return await self._move(request)
             case "GET", "faults":
-                return _json({"rules": self._kernel.use(Faults).rules})
+                return _json({"rules": self._kernel.faults.rules})
             case "POST", "faults":
                 return await self._break(request)
+            case "GET", "events":
+                return await self._watching.events(request)
+            case "POST", "replay":
+                return await self._watching.replay(request)
             case "POST", "trials":
                 return await self._attempt(request)
             case "GET", "traces":
@@ -100,9 +110,13 @@ class Control:
         try:
             wish = msgspec.json.decode(await request.read(1 << 20) or b"", type=_Wish)
         except msgspec.DecodeError as error:
-            form = '{"rules": [{"service": NAME, "operation": NAME, "error": CODE}]}'
+            form = '{"rules": [{"service": NAME, "operation": NAME, "resource": NAME, "error": CODE}]}'
             return _json({"message": f"Faults are said as {form}: {error}"}, 400)
-        self._kernel.use(Faults).replace(wish.rules)
+        for number, rule in enumerate(wish.rules):
+            wrong = mistake(rule, self._kernel.services)
+            if wrong:
+                return _json({"message": f"Rule {number}: {wrong}"}, 400)
+        self._kernel.faults.replace(wish.rules)
         return _json({"rules": wish.rules})
 
     async def _attempt(self, request: Request) -> Response:
@@ -125,21 +139,25 @@ class Control:
         clock = self._clock
         if not all(abs(seconds or 0) <= _FARTHEST_S for seconds in (command.set, command.advance)):
             return _json({"message": f"The clock moves by at most {_FARTHEST_S} seconds."}, 400)
+        late: list[str] = []
         if command.freeze:
             clock.freeze()
         if command.set is not None:
-            clock.set(round(command.set * 1000))
+            late += await clock.travel(round(command.set * 1000) - clock.now_ms(), command.patience)
         if command.advance is not None:
-            clock.advance(round(command.advance * 1000))
+            late += await clock.travel(round(command.advance * 1000), command.patience)
         if command.resume:
             clock.resume()
         hands = msgspec.msgpack.encode(_Hands(clock.offset_ms, clock.frozen_ms))
         await self._kernel.store.transact(lambda tx: tx.put(_CLOCK, hands))
-        return self._time()
+        return self._time(late)
 
-    def _time(self) -> Response:
+    def _time(self, late: Iterable[str] = ()) -> Response:
+        """The clock, the earliest moment that somebody waits for, and what a move found still running."""
+        due_ms = self._clock.next_ms()
         return _json({"now": self._clock.now_ms() / 1000, "offset": self._clock.offset_ms / 1000,
-                      "frozen": self._clock.frozen_ms is not None})
+                      "frozen": self._clock.frozen_ms is not None, "running": sorted(set(late)),
+                      "next": due_ms / 1000 if due_ms is not None and due_ms < _NEVER_MS else None})
 
 
 def _json(document: object, status: int = 200) -> Response:

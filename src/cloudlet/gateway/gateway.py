@@ -8,6 +8,7 @@ from ..errors import AccessDeniedException, AwsError, InternalFailure
 from ..identity import ANONYMOUS, Principal
 from ..identity.signature import Signed, claim_of
 from ..kernel import Kernel
+from ..kernel.faults import AnswerLost
 from ..kernel.visitors import Visitors
 from ..telemetry import Trace
 from ..wire import awsjson, eventstream, protocols
@@ -82,6 +83,8 @@ class Gateway:
                 response = eventstream.render(result, spec, model.protocols[0], head)
             else:
                 response = wire.render(result, spec, request_id)
+        except AnswerLost as lost:
+            raise ConnectionResetError(str(lost)) from None
         except AwsError as error:
             return self._refuse(error, model, wire, request, request_id)
         return response

@@ -27,9 +27,12 @@ class Server:
         self._none_left = asyncio.Event()
         self._date, self._date_s = "", 0.0
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port comes back, for 0 takes a free one."""
-        self._server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=1024)
+    async def start(self, host: str, port: int, door: socket.socket | None = None) -> int:
+        """Listen, at a socket that is bound already if there is one; the port comes back, for 0 takes a free
+        one."""
+        self._server = await (
+            self.loop.create_server(lambda: Connection(self), sock=door, backlog=1024) if door
+            else self.loop.create_server(lambda: Connection(self), host, port, backlog=1024))
         return int(self._server.sockets[0].getsockname()[1])
 
     async def admit(self, door: socket.socket, guest: Guest) -> asyncio.Server:

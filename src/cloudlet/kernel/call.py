@@ -6,14 +6,14 @@ short ones. Neither asks the machine for the time, for randomness or for its env
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..arn import Arn
 from ..identity import Principal
 from ..ids import Ids
 from ..store import Transaction
-from ..telemetry import Trace
+from ..telemetry import Outcome, Sighting, Trace
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -24,12 +24,13 @@ T = TypeVar("T")
 class Call:
     """A request inside its transaction; also the scope that tables, logs and agendas take."""
 
-    __slots__ = ("account", "id", "kernel", "now_ms", "principal", "region", "service", "trace", "tx")
+    __slots__ = ("account", "id", "kernel", "now_ms", "principal", "region", "seen", "service", "trace", "tx")
 
     def __init__(self, kernel: "Kernel", tx: Transaction, principal: Principal, service: str, account: str,
-                 region: str, id: str, now_ms: int, trace: Trace) -> None:
+                 region: str, id: str, now_ms: int, trace: Trace, seen: list[Sighting]) -> None:
         self.kernel, self.tx, self.principal, self.service = kernel, tx, principal, service
         self.account, self.region, self.id, self.now_ms, self.trace = account, region, id, now_ms, trace
+        self.seen = seen  # kept by the kernel, once the transaction is committed
 
     @property
     def ids(self) -> Ids:
@@ -50,11 +51,19 @@ class Call:
         return self.kernel.nested(self, service, operation, params, as_principal or self.principal,
                                   account or self.account, region or self.region)
 
+    def see(self, outcome: Outcome, target: str, *, source: str = "", event: str = "", why: str = "",
+            payload: bytes = b"", parameters: dict[str, Any] | None = None) -> None:
+        """Say what became of an event (see :mod:`cloudlet.telemetry.sightings`)."""
+        self.seen.append(Sighting(
+            outcome, target, source, event, why, payload, parameters or {}, b"", (), self.account,
+            self.region, self.now_ms, self.trace.root))
+
     def elsewhere(self, *, account: str = "", region: str = "", service: str = "",
                   principal: Principal | None = None) -> "Call":
         """The same transaction, seen from another account, region or service."""
         return Call(self.kernel, self.tx, principal or self.principal, service or self.service,
-                    account or self.account, region or self.region, self.id, self.now_ms, self.trace)
+                    account or self.account, region or self.region, self.id, self.now_ms, self.trace,
+                    self.seen)
 
 
 class Conversation:
@@ -88,8 +97,8 @@ class Conversation:
     async def transact(self, work: Callable[[Call], T]) -> T:
         """Run ``work`` in a transaction and give its result once it is durable."""
         kernel, now_ms = self.kernel, self.now_ms
-        return await kernel.store.transact(
-            lambda tx: work(
+        return await kernel.transact(
+            lambda tx, seen: work(
                 Call(
                     kernel,
                     tx,
@@ -100,9 +109,17 @@ class Conversation:
                     self.id,
                     now_ms,
                     self.trace,
+                    seen,
                 )
             )
         )
+
+    def see(self, outcome: Outcome, target: str, *, source: str = "", event: str = "", why: str = "",
+            payload: bytes = b"", answer: bytes = b"", log: Sequence[str] = ()) -> None:
+        """Say what became of an event; it counts at once."""
+        self.kernel.sightings.keep([Sighting(
+            outcome, target, source, event, why, payload, {}, answer, log, self.account, self.region,
+            self.now_ms, self.trace.root)])
 
     async def invoke(self, service: str, operation: str, *, as_principal: Principal | None = None,
                      account: str = "", region: str = "", **params: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The network, an event, a workflow and a deployment all come as ``invoke(principa
 operation, params)``. What every request must pass is a list of guards, folded around it.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
@@ -15,8 +16,9 @@ from ..errors import AwsError, InternalFailure, ServiceUnavailable
 from ..identity import Principal
 from ..ids import Ids
 from ..store import Store, StoreError, Transaction
-from ..telemetry import Trace, Tracer
+from ..telemetry import Sighting, Sightings, Trace, Tracer
 from .call import Call, Conversation
+from .faults import Faults
 from .service import Operation
 from .services import Services
 
@@ -37,6 +39,11 @@ class Invocation(msgspec.Struct):
     id: str
     now_ms: int
     trace: Trace
+    # what a guard may ask for; inside another operation's transaction there is no waiting, and no answer
+    delay_ms: int = 0  # before it begins, on the cloudlet's clock
+    stall_ms: int = 0  # and on the machine's
+    lost: AwsError | None = None  # what is answered once the work is done
+    spared: bool = False  # from faults: the cloudlet does it for itself
 
 
 class Guard(Protocol):
@@ -50,6 +57,7 @@ class Kernel:
 
     def __init__(self, store: Store, services: Services, clock: Clock, ids: Ids, tracer: Tracer) -> None:
         self.store, self.services, self.clock, self.ids, self.tracer = store, services, clock, ids, tracer
+        self.sightings, self.faults = Sightings(), Faults()
         self.guards: list[Guard] = []
         self._provided: dict[type, Any] = {}
 
@@ -64,23 +72,44 @@ class Kernel:
 
     async def invoke(self, principal: Principal, service: str, operation: str, params: dict[str, Any], *,
                      account: str = "", region: str = "us-east-1", trace: Trace | None = None,
-                     id: str = "") -> dict[str, Any]:
-        """Serve ``operation`` with AWS's own parameters; an :class:`AwsError` says why not."""
+                     id: str = "", spared: bool = False) -> dict[str, Any]:
+        """Serve ``operation`` with AWS's own parameters; an :class:`AwsError` says why not.
+
+        No fault rule strikes what is ``spared``: what the cloudlet does for itself.
+        """
         now_ms = self.clock.now_ms()
         call = Invocation(principal, service, operation, params, account or principal.account, region,
-                          id or self.ids.uuid(), now_ms, trace or self.tracer.begin(now_ms))
+                          id or self.ids.uuid(), now_ms, trace or self.tracer.begin(now_ms), spared=spared)
         finishes = self._enter(call)
         try:
+            if call.delay_ms or call.stall_ms:
+                await self._delay(call)
             found, arguments = self._admit(call)
             if found.waits:
                 result = await found.function(self._conversation(call), **arguments)
             else:
-                result = await self.store.transact(
-                    lambda tx: found.function(self._call(call, tx), **arguments))
+                result = await self.transact(
+                    lambda tx, seen: found.function(self._call(call, tx, seen), **arguments))
         except Exception as error:
             raise self._leave(finishes, error, call) from error
+        if call.lost is not None:
+            raise self._leave(finishes, call.lost, call)
         self._tell(finishes, None)
         return result or {}
+
+    async def transact(self, work: Callable[[Transaction, list[Sighting]], T]) -> T:
+        """Run ``work`` in the store; what it puts into its list was seen, once that is committed."""
+        seen: list[Sighting] = []
+
+        def attempt(tx: Transaction) -> T:
+            seen.clear()
+            return work(tx, seen)
+
+        with self.clock.holding("a transaction"):
+            result = await self.store.transact(attempt)
+        if seen:
+            self.sightings.keep(seen)
+        return result
 
     def nested(self, outer: Call, service: str, operation: str, params: dict[str, Any], principal: Principal,
                account: str, region: str) -> dict[str, Any]:
@@ -92,7 +121,8 @@ class Kernel:
             found, arguments = self._admit(call)
             if found.waits:
                 raise TypeError(f"{service}:{operation} may wait and can't be part of a transaction")
-            result: dict[str, Any] | None = found.function(self._call(call, outer.tx), **arguments)
+            result: dict[str, Any] | None = found.function(
+                self._call(call, outer.tx, outer.seen), **arguments)
         except AwsError as error:
             raise self._leave(finishes, error, call) from None
         self._tell(finishes, None)
@@ -111,6 +141,11 @@ class Kernel:
         now_ms = self.clock.now_ms()
         return Conversation(self, principal, service, account or principal.account, region, self.ids.uuid(),
                             trace or self.tracer.begin(now_ms))
+
+    async def _delay(self, call: Invocation) -> None:
+        await asyncio.sleep(call.stall_ms / 1000)
+        await self.clock.sleep_until(call.now_ms + call.delay_ms)
+        call.now_ms = self.clock.now_ms()
 
     def _admit(self, call: Invocation) -> tuple[Operation, dict[str, Any]]:
         """The operation and its arguments, if the request is one it understands."""
@@ -151,9 +186,9 @@ class Kernel:
         for finish in reversed(list(finishes)):
             finish(outcome)
 
-    def _call(self, call: Invocation, tx: Transaction) -> Call:
+    def _call(self, call: Invocation, tx: Transaction, seen: list[Sighting]) -> Call:
         return Call(self, tx, call.principal, call.service, call.account, call.region, call.id, call.now_ms,
-                    call.trace)
+                    call.trace, seen)
 
     def _conversation(self, call: Invocation) -> Conversation:
         return Conversation(

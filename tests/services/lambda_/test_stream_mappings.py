@@ -190,7 +190,9 @@ def test_a_failing_batch_is_shown_and_holds_up_its_shard_for_as_long_as_it_likes
     assert told.hear(1) + told.hear(3, step=60) == [["bad"]] * 4
     assert told.mapping()["LastProcessingResult"] == "PROBLEM: Function call failed"
     told.client.update_event_source_mapping(UUID=told.uuid, MaximumRetryAttempts=0)
-    assert [one for one in told.hear(2, step=60) if one != ["bad"]] == [["good"]]
+    while (one := told.hear(1, step=60)) == [["bad"]]:
+        pass  # a try from before the change
+    assert one == [["good"]]
 
 
 def test_a_batch_is_split_until_what_is_bad_is_alone(story):

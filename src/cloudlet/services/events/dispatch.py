@@ -24,8 +24,12 @@ def dispatch(call: Call, bus: Bus, event: Event, only: frozenset[str] = frozense
 
     ``call`` is of the bus's account and region, and of this service.
     """
-    known = routes.of_bus(call, bus)
-    for name in known.index.matching(event.look()):
+    known, payload = routes.of_bus(call, bus), event.json()
+    call.see("sent", bus.arn, event=event.id, payload=payload)
+    matching = list(known.index.matching(event.look()))
+    if not matching:
+        call.see("filtered", bus.arn, event=event.id, why="no rule of the bus matches it", payload=payload)
+    for name in matching:
         route = known.by_name[name]
         if not only or route.rule.arn in only:
             trigger(call, route, event)

@@ -62,7 +62,8 @@ async def post(call: Conversation, *, parcel: dict[str, Any], slot_ms: int = 0) 
     error: AwsError | None = None
     try:
         errand = await call.transact(lambda inner: _errand(inner, one))
-        answer = await _request(call, errand, one)
+        with call.kernel.clock.holding(f"a request to {one.arn}"):
+            answer = await _request(call, errand, one)
         if not 200 <= answer.status < 300:
             error, pause_ms = _failure(call, answer)
     except AwsError as failure:

@@ -41,6 +41,7 @@ class Event(msgspec.Struct):
     traced: bool = False  # whoever sent it brought a trace along, and so has said whether it is sampled
     tries: int = 0
     pauses: int = 0  # since the last try
+    copy: int = 0  # tells an event that a fault rule brings twice from its double: both have one id
 
 
 class End(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ class End(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def accept(call: Call, name: Name, payload: bytes, id: str, execution_name: str = "") -> str:
+def accept(call: Call, name: Name, payload: bytes, id: str, execution_name: str = "", copy: int = 0) -> str:
     """Keep an event for a function; it is run as soon as this is committed.
 
     A durable function begins an execution, whose ARN comes back.
@@ -64,7 +65,7 @@ def accept(call: Call, name: Name, payload: bytes, id: str, execution_name: str 
         record = choose(call, name, chance_of(call)).version
         return starting.accept(call, name, record, payload, id, execution_name)
     starting.refuse_name(execution_name)
-    event = Event(id, name.name, name.qualifier, payload, call.now_ms, call.trace.given)
+    event = Event(id, name.name, name.qualifier, payload, call.now_ms, call.trace.given, copy=copy)
     _schedule(call, event, call.now_ms)
     return ""
 
@@ -149,7 +150,8 @@ async def _retry(call: Conversation, event: Event, config: InvokeConfig, outcome
 
 def _schedule(call: Call, event: Event, at_ms: int) -> None:
     arn = arn_of(call, event.name, event.qualifier)
-    timers.schedule(call, attempt, at_ms=at_ms, id=f"{arn}/{event.id}/{event.tries}/{event.pauses}",
+    timers.schedule(call, attempt, at_ms=at_ms,
+                    id=f"{arn}/{event.id}/{event.tries}/{event.pauses}/{event.copy}",
                     event=msgspec.to_builtins(event, builtin_types=(bytes,)))
 
 

@@ -80,7 +80,8 @@ async def unpack(call: Conversation, raw: bytes) -> Package:
     """Unpack a zip file into a folder of its own, in a thread."""
     digest = hashlib.sha256(raw)
     folder = call.use(Place).folder / "code" / digest.hexdigest()
-    unzipped = await asyncio.to_thread(_extract, raw, folder)
+    with call.kernel.clock.holding("the unpacking of a package"):
+        unzipped = await asyncio.to_thread(_extract, raw, folder)
     writer = call.use(Blobs).write()
     writer.add(raw)
     return Package(str(folder), base64.b64encode(digest.digest()).decode(), len(raw), unzipped, writer.keep())

@@ -10,7 +10,7 @@ from .access import permit
 from .asynchronous import accept
 from .errors import InvalidParameterValueException, InvalidRequestContentException, RequestTooLargeException
 from .limits import ASYNC_PAYLOAD, SYNC_PAYLOAD
-from .records import name_of
+from .records import arn_of, name_of
 from .runner import log_tail, run
 from .service import lambda_
 
@@ -29,7 +29,10 @@ async def invoke(call: Conversation, function_name: str, invocation_type: str = 
     def admit(inner: Call) -> str:
         permit(inner, name)
         if invocation_type == "Event":
-            return accept(inner, name, payload, call.id, durable_execution_name)
+            copies = call.kernel.faults.copies("lambda", "", arn_of(inner, name.name), inner.now_ms)
+            arns = [accept(inner, name, payload, call.id, durable_execution_name, copy)
+                    for copy in range(copies)]
+            return arns[0]
         return ""
 
     if invocation_type != "RequestResponse":

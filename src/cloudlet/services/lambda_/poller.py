@@ -25,19 +25,19 @@ from ...kernel import Call, Conversation
 from ...kernel.call import first_of
 from ...telemetry import Trace
 from . import discards, mapping
+from .carrying import carry, give_back
 from .errors import TooManyRequestsException
 from .limits import MAPPING_PAYLOAD
 from .mapping import DELETING, DISABLED, ENABLED, bell, mappings, reach, remove, results
 from .mapping_checks import source_of
-from .records import Name, version
+from .records import Name, arn_of
 from .recursion import furthest
-from .runner import counted_as, run
+from .runner import counted_as
 from .service import lambda_
 
 log = logging.getLogger(__name__)
 _ENVELOPE = 400  # bytes of an event beside its records
 _NEVER_MS = 1 << 62
-_IDENTITY = "invokeIdentityArn"
 
 
 @lambda_.task
@@ -82,8 +82,10 @@ def _queue_feed(call: Conversation, record: mapping.Mapping, queue: Queue) -> Qu
     wishes = queue_feed.Wishes(
         batch_size=record.batch_size, window_ms=record.window_s * 1000, most=record.concurrency or 0,
         payload=MAPPING_PAYLOAD - _ENVELOPE, steady=record.partial)
-    return QueueFeed(call, queue, record.source, wishes, filters_of(record.filters, queue.filtered),
-                     _handler(call, record), _goes_on(record), (bell(record.uuid),))
+    filters = filters_of(record.filters, queue.filtered, _target(call, record))
+    return QueueFeed(call, queue, record.source, wishes, filters,
+                     _handler(call, record, ordered=record.source.endswith(".fifo")), _goes_on(record),
+                     (bell(record.uuid),))
 
 
 def _stream_feed(call: Conversation, record: mapping.Mapping, stream: Stream) -> StreamFeed:
@@ -101,13 +103,18 @@ def _stream_feed(call: Conversation, record: mapping.Mapping, stream: Stream) ->
             told = text
 
     reader = lanes.Reader(
-        record.uuid, _handler(call, record), _goes_on(record), (bell(record.uuid),),
+        record.uuid, _handler(call, record, ordered=True), _goes_on(record), (bell(record.uuid),),
         lambda discarded: discards.discard(call, record, stream, discarded), tried)
-    source = lanes.Source(stream, record.source, filters_of(record.filters, stream.filtered))
+    filters = filters_of(record.filters, stream.filtered, _target(call, record))
+    source = lanes.Source(stream, record.source, filters)
     return StreamFeed(call, source, wishes, reader)
 
 
-def _handler(call: Conversation, record: mapping.Mapping) -> Handler:
+def _target(call: Conversation, record: mapping.Mapping) -> str:
+    return arn_of(call, record.function, record.qualifier)
+
+
+def _handler(call: Conversation, record: mapping.Mapping, *, ordered: bool) -> Handler:
     """The mapping's function, as a handler of batches."""
     name = Name(record.function, record.qualifier, call.account, call.region)
 
@@ -116,8 +123,7 @@ def _handler(call: Conversation, record: mapping.Mapping) -> Handler:
         once.trace = _trace_of(records) or call.kernel.tracer.begin(call.now_ms)
         once.id = call.ids.uuid()
         try:
-            event = {"Records": await _events(call, name, records), **envelope}
-            outcome, ran = await run(once, name, msgspec.json.encode(event))
+            outcome, ran = await carry(once, record.source, name, records, envelope, ordered=ordered)
         except TooManyRequestsException:
             return Verdict(None, throttled=True)
         except (AwsError, RuntimeError) as error:  # such as that the function is gone; it may come again
@@ -127,20 +133,14 @@ def _handler(call: Conversation, record: mapping.Mapping) -> Handler:
         context = {"requestId": once.id, "responseContext": {
             "statusCode": 200, "executedVersion": ran.version,
             "functionError": "Unhandled" if outcome.error else None}}
-        return _verdict(outcome, records, context, reports=record.partial)
+        verdict = _verdict(outcome, records, context, reports=record.partial)
+        give_back(once, record.source, name, records, verdict)
+        return verdict
 
     async def room(until_ms: int) -> bool:
         return await _turn(call, counted_as(call, name.name), until_ms)
 
     return Handler(handle, room)
-
-
-async def _events(call: Conversation, name: Name, records: list[Record]) -> list[dict[str, Any]]:
-    """The records as the function gets them; in some it is told with whose rights they are read."""
-    if not records or _IDENTITY not in records[0].event:
-        return [one.event for one in records]
-    role = await call.transact(lambda inner: version(inner, name.name, name.qualifier).role)
-    return [one.event | {_IDENTITY: role} for one in records]
 
 
 def _verdict(outcome: Outcome, records: list[Record], context: Mapping[str, Any], *,

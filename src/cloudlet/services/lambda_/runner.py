@@ -139,6 +139,9 @@ async def run_version(call: Conversation, name: Name, chosen: Chosen, payload: b
         if stream:
             stream.version = chosen.version.version
         outcome = await pool.run(spec, invocation, credentials)
+    call.see("failed" if outcome.error else "ran", invocation.arn, event=invocation.request_id,
+             why=outcome.error, payload=payload, answer=outcome.payload,
+             log=[line for _, line in outcome.log])
     outcome.log = reports.lines(spec, invocation, outcome, logging_of(chosen.version), trace, call.now_ms)
     call.use(Journal).add(Stream(call.account, call.region, spec.log_group, outcome.stream), outcome.log)
     return outcome

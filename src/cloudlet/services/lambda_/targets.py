@@ -20,4 +20,4 @@ def deliver(call: Call, arn: str, delivery: Delivery) -> None:
     name = name_of(call, arn)
     if delivery.source != "lambda":
         permit(call, name)
-    accept(call, name, delivery.body, delivery.id)
+    accept(call, name, delivery.body, delivery.id, copy=delivery.copy)

@@ -85,9 +85,13 @@ def emit(call: Call, bucket: Bucket, event: str, key: str, obj: Object) -> None:
         return
     wanted = configuration(call, bucket, "notification")
     for kind, entry in _entries(wanted):
+        body = {"Records": [_record(call, bucket, event, key, obj, entry["Id"])]}
         if _wants(entry, event, key):
-            body = {"Records": [_record(call, bucket, event, key, obj, entry["Id"])]}
             _send(call, bucket, entry[_KINDS[kind][0]], body)
+        else:
+            call.see("filtered", entry[_KINDS[kind][0]], source=f"arn:aws:s3:::{bucket.name}",
+                     payload=json.dumps(body).encode(),
+                     why=f"the notification {entry['Id']} is for other events or keys than {event} {key}")
     detail_type = next((name for start, name in _DETAIL_TYPES.items() if event.startswith(start)), None)
     if detail_type and "EventBridgeConfiguration" in wanted:
         announce(call.elsewhere(account=bucket.account, region=bucket.region), "aws.s3", detail_type,

@@ -64,7 +64,8 @@ async def post(call: Conversation, *, job: dict[str, object]) -> None:
         return
     error, status = "", 0
     try:
-        answer = await outgoing.send("POST", *_request(call, one, policy), one.body, limits.TIMEOUT_S)
+        with call.kernel.clock.holding(f"a request to {one.subscription.endpoint}"):
+            answer = await outgoing.send("POST", *_request(call, one, policy), one.body, limits.TIMEOUT_S)
         status = answer.status
         if not 200 <= status < 300:
             error = f"the endpoint answered {status}"
@@ -72,6 +73,8 @@ async def post(call: Conversation, *, job: dict[str, object]) -> None:
         error = f"the endpoint did not answer within {limits.TIMEOUT_S} seconds"
     except outgoing.Unreachable as unreachable:
         error = f"the endpoint can't be reached: {unreachable}"
+    call.see("refused" if error else "delivered", one.subscription.endpoint,
+             source=one.subscription.topic_arn, event=one.message_id, why=error, payload=one.body)
     await call.transact(lambda inner: _settle(inner, one, policy, status, error))
 
 

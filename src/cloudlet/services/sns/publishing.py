@@ -111,10 +111,17 @@ def issue(call: Call, topic: Topic, message: Message) -> Config:
         fifo.number(call, topic, message)
         archive.add(call, topic, message)
         answer["SequenceNumber"] = message.sequence
-    notice = Notice(call, topic, message)
+    notice, text = Notice(call, topic, message), message.text.encode()
+    given = {"Subject": message.subject, "MessageAttributes": message.attributes,
+             "MessageGroupId": message.group}
+    call.see("sent", topic.arn, event=message.id, payload=text,
+             parameters={name: value for name, value in given.items() if value})
     for one in all_of(call, topic):
         if notice.passes(one):
             dispatch.hand_over(call, topic, one, notice)
+        else:
+            call.see("filtered", one.endpoint, source=topic.arn, event=message.id, payload=text,
+                     why="the subscription's filter policy does not let it through")
     return answer
 
 

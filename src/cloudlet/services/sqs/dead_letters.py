@@ -56,6 +56,8 @@ def bury(call: Call, queue: Queue, dead: list[Message]) -> None:
         if target.fifo:
             message.sent_ms = call.now_ms
         lane(target).put(there, target, message, 0)
+        call.see("dead-lettered", target.arn, source=queue.arn, event=message.id,
+                 payload=message.body.encode(), why=f"it was received {message.receives} times")
     there.tx.ring(target.arn)
 
 

@@ -84,11 +84,19 @@ def send(call: Call, queue: Queue, found: Draft, delay_s: int | None = None, gro
         if dedup is not None:
             raise _not_for_this_kind(dedup, "MessageDeduplicationId")
         lane(queue).put(call, queue, message, queue.delay_s if delay_s is None else delay_s)
+        _see(call, queue, message)
     if not queue.swept:
         upkeep.watch(call, queue)
     call.tx.ring(queue.arn)
     answer["MessageId"] = message.id
     return answer
+
+
+def _see(call: Call, queue: Queue, message: Message) -> None:
+    parameters: dict[str, Any] = {"MessageGroupId": message.group} if message.group else {}
+    if message.attributes:
+        parameters["MessageAttributes"] = message.attributes
+    call.see("sent", queue.arn, event=message.id, payload=message.body.encode(), parameters=parameters)
 
 
 def sequence_number(sequence: int) -> str:
@@ -112,8 +120,11 @@ def _send_in_order(call: Call, queue: Queue, message: Message, delay_s: int | No
     known = memory.recall(call, queue, _DEDUP, scope, dedup)
     if known is not None:
         message.id, message.sequence = known.message_id, known.sequence
+        call.see("filtered", queue.arn, event=message.id, payload=message.body.encode(),
+                 why=f"one with the deduplication id {dedup} was sent within the last five minutes")
         return
     lane(queue).put(call, queue, message, 0)
+    _see(call, queue, message)
     memory.remember(call, queue, _DEDUP, scope, dedup, memory.Memory(
         call.now_ms + limits.DEDUPLICATION_MS, message.id, message.sequence))
 
