@@ -66,8 +66,8 @@ class Group:
             self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:
             self._alarm = _watch_file(folder / "memory.events")
-        self._arm(folder, self._memory)
         asyncio.get_running_loop().add_reader(self._alarm, self._look)
+        self._arm_soon(folder, self._memory)
 
     def killed(self) -> bool:
         """Whether the worker, or the kernel at the hard limit, was ended for its memory."""
@@ -92,6 +92,8 @@ class Group:
 
     def _look(self) -> None:
         """The group has grown past the alarm: set it higher by what isn't the function's, or end it."""
+        if self._alarm < 0:
+            return  # it was closed meanwhile
         with contextlib.suppress(BlockingIOError):
             os.read(self._alarm, 4096)
         folder = self._folders["memory"]
@@ -100,23 +102,30 @@ class Group:
             own = int(stat.get("total_rss", stat.get("anon", 0)))
             rest = int(stat.get("total_cache", stat.get("file", 0)))
             if own <= self._memory:
-                self._arm(folder, self._memory + rest + _STEP)
+                self._arm_soon(folder, self._memory + rest + _STEP)
                 return
         except OSError:
             return  # the worker has ended meanwhile
         self.out_of_memory = True
         self._kill()
 
-    def _arm(self, folder: Path, at: int) -> None:
-        """Let the kernel tell when the group uses ``at`` bytes."""
-        if (folder / "memory.high").exists():
-            (folder / "memory.high").write_text(str(at))
-            return
-        usage = os.open(folder / "memory.usage_in_bytes", os.O_RDONLY)
-        try:
-            (folder / "cgroup.event_control").write_text(f"{self._alarm} {usage} {at}")
-        finally:
-            os.close(usage)
+    def _arm_soon(self, folder: Path, at: int) -> None:
+        """Let the kernel tell when the group uses ``at`` bytes; a thread asks it, for that takes 10 ms.
+
+        The kernel waits until no processor looks at the alarms any more. What has grown meanwhile is looked at.
+        """
+        loop, alarm = asyncio.get_running_loop(), os.dup(self._alarm)
+
+        def arm() -> None:
+            try:
+                if _arm(folder, alarm, at) > at:
+                    loop.call_soon_threadsafe(self._look)
+            except (OSError, RuntimeError):
+                pass  # the worker has ended meanwhile, or the cloudlet has
+            finally:
+                os.close(alarm)
+
+        loop.run_in_executor(None, arm)
 
 
 class Groups:
@@ -227,6 +236,19 @@ def _passes_on(parent: Path, control: str) -> bool:
         (leaf / "cgroup.procs").write_text(str(os.getpid()))
     (parent / "cgroup.subtree_control").write_text(f"+{control}")
     return True
+
+
+def _arm(folder: Path, alarm: int, at: int) -> int:
+    """Set the alarm to ``at`` bytes; what the group uses now."""
+    if (folder / "memory.high").exists():
+        (folder / "memory.high").write_text(str(at))
+        return int((folder / "memory.current").read_text())
+    usage = os.open(folder / "memory.usage_in_bytes", os.O_RDONLY)
+    try:
+        (folder / "cgroup.event_control").write_text(f"{alarm} {usage} {at}")
+        return int(os.read(usage, 32))
+    finally:
+        os.close(usage)
 
 
 def _watch_file(path: Path) -> int:

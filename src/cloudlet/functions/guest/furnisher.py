@@ -34,17 +34,23 @@ def serve(orders: socket.socket) -> None:
         order = json.loads(message)
         child = os.fork()
         if child == 0:
-            furnish(order)
+            furnish(order, orders)
         _, status = os.waitpid(child, 0)
-        answer = {"furnished": order["id"], "status": os.waitstatus_to_exitcode(status)}
-        orders.send(json.dumps(answer).encode())
+        if status:
+            answer(orders, order, os.waitstatus_to_exitcode(status))
 
 
-def furnish(order: dict) -> None:  # type: ignore[type-arg]
-    """In the child: one errand, and the end."""
+def answer(orders: socket.socket, order: dict, status: int) -> None:  # type: ignore[type-arg]
+    """Tell how an errand went."""
+    orders.send(json.dumps({"furnished": order["id"], "status": status}).encode())
+
+
+def furnish(order: dict, orders: socket.socket) -> None:  # type: ignore[type-arg]
+    """In the child: one errand, and the end; that it is done is told first, for ending takes a while."""
     try:
         sandbox.furnish(order["pid"], order["task"], order["layers"], order["dependencies"],
                         order["private"], order["tmp_mb"], order["data_mb"])
+        answer(orders, order, 0)
     except BaseException as error:
         os.write(2, f"cloudlet could not furnish a worker: {error!r}\n".encode())
         os._exit(125)

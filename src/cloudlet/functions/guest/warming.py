@@ -5,6 +5,7 @@ get what was parsed then, as all clients of one session already share it.
 """
 
 import contextlib
+import gc
 import importlib
 import typing
 
@@ -18,6 +19,10 @@ def warm(names: "list[str]") -> None:
             __import__(name)
     with contextlib.suppress(ImportError):
         keep_files()
+    # what is collected from now on is what is made from now on: a collection that looked at all of this
+    # would have the kernel copy all of it
+    gc.collect()
+    gc.freeze()
 
 
 def keep_files() -> None:
