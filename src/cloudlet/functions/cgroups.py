@@ -112,7 +112,8 @@ class Group:
     def _arm_soon(self, folder: Path, at: int) -> None:
         """Let the kernel tell when the group uses ``at`` bytes; a thread asks it, for that takes 10 ms.
 
-        The kernel waits until no processor looks at the alarms any more. What has grown meanwhile is looked at.
+        The kernel waits until no processor looks at the alarms any more; how far the group has grown by then
+        is looked at.
         """
         loop, alarm = asyncio.get_running_loop(), os.dup(self._alarm)
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ log = logging.getLogger(__name__)
 BATCH = 1 << 20  # bytes written at once, as the log counts them, and
 BATCH_LINES = 10_000  # so many lines at most
 WAITING = 64 << 20  # bytes that may wait to be written; what comes beyond is left out
+_PAUSE_S = 0.1  # while lines keep coming, so that one write takes many of them
 _OVERHEAD = 26  # bytes a line counts beside its text
 Lines = list[tuple[int, str]]  # milliseconds since 1970, text
 
@@ -29,13 +31,14 @@ Listener = Callable[[Stream, Lines], None]
 
 
 class Journal:
-    """Gathers lines and writes them, stream by stream, as soon as the event loop has nothing better to do."""
+    """Gathers lines and writes them by stream: at once or, while they keep coming, ten times a second."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
         self._waiting: dict[Stream, Lines] = defaultdict(list)
         self._size = self._left_out = 0  # bytes that wait; lines for which there was no room
         self._flush: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
         self.listeners: list[Listener] = []
 
     def add(self, stream: Stream, lines: Lines) -> None:
@@ -54,8 +57,10 @@ class Journal:
 
     async def flush(self) -> None:
         """Until everything taken over is written."""
+        self._hurry.set()
         while self._flush is not None and not self._flush.done():
             await self._flush
+        self._hurry.clear()
 
     async def _run(self) -> None:
         while self._waiting:
@@ -65,6 +70,9 @@ class Journal:
                 if isinstance(outcome, Exception):
                     log.error("function logs could not be written: %s", outcome)
             self._size -= size
+            if self._waiting:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._hurry.wait(), _PAUSE_S)
             if self._left_out:
                 log.error("%d lines of functions were left out: they came faster than the store takes them",
                           self._left_out)

@@ -7,11 +7,9 @@ finds no idle worker takes the first that is given back or started, whichever co
 
 import asyncio
 import logging
-import os
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +23,7 @@ from .orders import blank_order, environment, order, stamp
 from .runtimes import CUSTOM, OWN, Runtimes
 from .snapshots import Snapshots
 from .spec import Credentials, Invocation, Outcome, Spec, Trial
+from .starts import Starts
 from .turns import Turns
 from .worker import Worker
 from .zygotes import Origin, Zygote
@@ -34,7 +33,7 @@ T = TypeVar("T")
 Lines = list[tuple[int, str]]
 Sink = Callable[[Spec, str, Lines], None]
 IDLE_S = 600.0  # a worker without work is ended after this
-_PATIENCE_S = 5.0  # for workers to end when the pool does; for a turn to start one
+_PATIENCE_S = 5.0  # for workers to end when the pool does
 _BLANK_MB = 512  # until its function says otherwise
 CREDENTIALS_MS = 6 * 3_600_000  # a worker is replaced after this: its credentials last twice as long
 
@@ -50,8 +49,7 @@ class Pool:
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._born: dict[str, int] = {}
         self._blanks: dict[str, asyncio.Task[Worker]] = {}  # by runtime, for the next function that needs one
-        # more cold starts at once than processors can work on would all miss their time limit
-        self._starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
+        self._starts = Starts(self.begin)
         self._waiting: dict[str, deque[asyncio.Future[Worker]]] = defaultdict(deque)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.snapshots = Snapshots(self)
@@ -88,8 +86,10 @@ class Pool:
     async def prepare(self, spec: Spec, credentials: Credentials) -> None:
         """Start a worker for events to come; :class:`InitFailed` if the function can't be loaded."""
         with self.clock.holding(f"the initialisation of {spec.name}"):
-            async with self._turn_to_start():
-                worker = await self._start(spec, credentials, "provisioned-concurrency")
+            place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+            self._starts.want(
+                place, lambda: self._start_for(place, spec, credentials, "provisioned-concurrency"))
+            worker = await place
         if worker.failure:
             worker.kill()
             raise InitFailed(worker.failure)
@@ -147,6 +147,7 @@ class Pool:
         if self._sweeper:
             self._sweeper.cancel()
         self.kept.forget(lambda spec: True)
+        self._starts.close()
         starting = list(self._tasks)
         for task in starting:
             task.cancel()
@@ -194,20 +195,18 @@ class Pool:
         """The first worker that somebody gives back or that has been started."""
         place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._waiting[spec.key].append(place)
-        self.begin(self._start_for(place, spec, credentials))
+        self._starts.want(place, lambda: self._start_for(place, spec, credentials))
         try:
             return await place
         finally:
             if not self._waiting[spec.key]:
                 del self._waiting[spec.key]
 
-    async def _start_for(self, place: asyncio.Future[Worker], spec: Spec, credentials: Credentials) -> None:
-        """Start a worker, unless another was given back before its turn came."""
+    async def _start_for(self, place: asyncio.Future[Worker], spec: Spec, credentials: Credentials,
+                         how: str = "on-demand") -> None:
+        """Start a worker for one who waits; if another was given back to them meanwhile, for all."""
         try:
-            async with self._turn_to_start():
-                if place.done():
-                    return
-                worker = await self._start(spec, credentials)
+            worker = await self._start(spec, credentials, how)
         except BaseException as error:
             if not place.done():
                 place.set_exception(error if isinstance(error, Exception) else RuntimeError("it stops"))
@@ -219,19 +218,6 @@ class Pool:
             self._give_back(worker)
         else:
             place.set_result(worker)
-
-    @asynccontextmanager
-    async def _turn_to_start(self) -> AsyncIterator[None]:
-        """A few start at once. One that has waited for long goes ahead: those may be waiting for it."""
-        try:
-            await asyncio.wait_for(self._starting.acquire(), _PATIENCE_S)
-        except TimeoutError:
-            yield
-            return
-        try:
-            yield
-        finally:
-            self._starting.release()
 
     async def _start(self, spec: Spec, credentials: Credentials, how: str = "on-demand") -> Worker:
         """Let a process that waits for a function become a worker of this one."""

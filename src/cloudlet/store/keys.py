@@ -11,26 +11,29 @@ True
 True
 """
 
+import struct
+
 Part = str | int | bytes
 Key = tuple[Part, ...]
 
 _BYTES, _TEXT, _INT, _END = b"\x01", b"\x02", b"\x03", b"\xff"
 _OFFSET = 1 << 63
+_pack_int = struct.Struct(">cQ").pack
 
 
 def pack(key: Key) -> bytes:
     """Encode ``key`` so that ``pack(a) < pack(b)`` exactly when ``a < b``; integers have 64 bits."""
-    return b"".join([_pack_part(part) for part in key])
-
-
-def _pack_part(part: Part) -> bytes:
-    if isinstance(part, str):
-        raw, mark = part.encode("utf-8", "surrogatepass"), _TEXT
-    elif isinstance(part, int):
-        return _INT + (part + _OFFSET).to_bytes(8, "big")
-    else:
-        raw, mark = part, _BYTES
-    return mark + (raw.replace(b"\0", b"\0\xff") if b"\0" in raw else raw) + b"\0"
+    packed = b""  # every request packs a dozen keys, so this is one loop without calls of our own
+    for part in key:
+        if isinstance(part, int):
+            packed += _pack_int(_INT, part + _OFFSET)
+            continue
+        if isinstance(part, str):
+            mark, raw = _TEXT, part.encode("utf-8", "surrogatepass")
+        else:
+            mark, raw = _BYTES, part
+        packed += mark + (raw.replace(b"\0", b"\0\xff") if 0 in raw else raw) + b"\0"
+    return packed
 
 
 def unpack(packed: bytes) -> Key:

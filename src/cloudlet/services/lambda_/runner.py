@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from .errors import (
 )
 from .records import LATEST, Function, Name, Version, aliases, arn_of, function, logging_of, version
 
+_folder = lru_cache(maxsize=4096)(Path)  # making one takes as long as reading a record
 _REUSED_MS = 3_600_000  # workers that start within an hour share credentials; each lives six, these twelve
 _MODES = {"Reserved": "ReservedFunctionConcurrentInvocationLimitExceeded",
           "Account": "ConcurrentInvocationLimitExceeded"}
@@ -85,9 +87,9 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         version=record.version,
         runtime=record.runtime,
         handler=record.handler,
-        code=Path(record.code),
-        layers=tuple(Path(layer.folder) for layer in record.layers),
-        dependencies=Path(record.dependencies) if record.dependencies else None,
+        code=_folder(record.code),
+        layers=tuple(_folder(layer.folder) for layer in record.layers),
+        dependencies=_folder(record.dependencies) if record.dependencies else None,
         memory_mb=trial.memory_mb if trial and trial.memory_mb else record.memory_mb,
         timeout_ms=record.timeout_s * 1000,
         tmp_mb=record.tmp_mb,
