@@ -7,6 +7,7 @@ import array
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -15,11 +16,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from .isolation import processes
 from .worker import Worker
 
+log = logging.getLogger(__name__)
 _CREDENTIALS = 2  # SCM_CREDENTIALS, which Python names only in newer releases
 _PASSCRED = 16
+
+
+class _News(msgspec.Struct):
+    """What is understood of what comes from inside the sandbox, where code of the user's has run.
+
+    ``started`` and ``ended`` are names of workers.
+    """
+
+    ready: bool = False
+    started: str = ""
+    ended: str = ""
+    status: int = 0
+
+
+_DECODE = msgspec.json.Decoder(_News).decode
 
 
 class SnapshotFailed(Exception):
@@ -61,9 +80,12 @@ class Snapshot:
         self.used_at = time.monotonic()
         socket.send_fds(self._ours, [json.dumps({**order, "processes": processes()}).encode()], files)
         pid = await started
-        self._handles[order["id"]] = os.pidfd_open(pid)
-        for folder in order["cgroups"]:
-            (Path(folder) / "cgroup.procs").write_text(str(pid))
+        try:
+            self._handles[order["id"]] = os.pidfd_open(pid)
+            for folder in order["cgroups"]:
+                (Path(folder) / "cgroup.procs").write_text(str(pid))
+        except ProcessLookupError:
+            raise SnapshotFailed("The function ended while it was restored from its snapshot.") from None
         return pid
 
     async def furnish(self, order: dict[str, Any]) -> None:
@@ -94,13 +116,19 @@ class Snapshot:
         if not raw:
             self._die()
             return
-        news = json.loads(raw)
-        if "ready" in news and not self._ready.done():
+        try:
+            news = _DECODE(raw)
+        except msgspec.DecodeError:
+            log.warning("a snapshot said what nobody understands, and was ended")
+            self._template.kill("protocol")
+            return
+        if news.ready and not self._ready.done():
             self._ready.set_result(None)
-        elif "started" in news:
-            self._welcome(news["started"], ancillary)
-        elif news.get("ended") in self._handles:
-            self._bury(news["ended"], int(news["status"]))
+        elif news.started:
+            self._welcome(news.started, ancillary)
+        elif news.ended in self._handles:
+            self.kill(news.ended)  # it is only said that it has ended
+            self._bury(news.ended, news.status)
 
     def _welcome(self, worker: str, ancillary: list[Any]) -> None:
         started = self._started.pop(worker, None)

@@ -1,6 +1,7 @@
 """SnapStart: a published version is initialised once, and every worker is a copy of that process."""
 
 import base64
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -163,3 +164,64 @@ def test_a_version_is_initialised_again_after_a_restart_and_stays_provisioned(fr
     assert before != after
     eventually(lambda: client.get_provisioned_concurrency_config(
         FunctionName="kept", Qualifier="1")["AvailableProvisionedConcurrentExecutions"] == 1)
+
+
+@here
+def test_what_a_hostile_snapshot_says_is_not_believed(deploy, eventually):
+    """While it loads, the function speaks on every socket that it finds, in place of what serves restores."""
+    for said in (b"no json", b"[]", b'{"ready": 7}', b'{"started": {}}', b'{"ended": null, "status": "x"}',
+                 b'{"started": "somebody", "ended": "else", "status": 1}'):
+        function = deploy(f"""
+import os, socket, stat
+for name in os.listdir("/proc/self/fd"):
+    handle = int(name)
+    if handle > 2 and os.path.exists(f"/proc/self/fd/{{name}}") and stat.S_ISSOCK(os.fstat(handle).st_mode):
+        one = socket.socket(fileno=os.dup(handle))
+        if one.type == socket.SOCK_SEQPACKET:
+            one.send({said!r})
+def handler(event, context):
+    return event
+""", **SETTINGS)
+        publish(function, eventually)
+        outcome = None
+        try:
+            outcome = function("mine", Qualifier="1")
+        except ClientError as error:
+            assert error.response["ResponseMetadata"]["HTTPStatusCode"] < 500, error
+        assert outcome in (None, ("mine", None)) or outcome[1]
+    assert deploy("def handler(event, context): return event")("others go on") == ("others go on", None)
+
+
+@here
+def test_a_snapshot_that_cannot_be_taken_again_is_no_fault_of_the_cloudlets(fresh):
+    source = """
+import os
+if not os.environ.get("AWS_ENDPOINT_URL", "").endswith(os.environ["PORT"]):
+    raise ValueError("this is another cloudlet")
+def handler(event, context): return 1
+"""
+    running = fresh()
+    client = running.client("lambda")
+    client.create_function(
+        FunctionName="moody", Role=ROLE, Runtime=RUNTIME, Handler="app.handler", Publish=True,
+        Code={"ZipFile": zipped(app_py=source)}, SnapStart={"ApplyOn": "PublishedVersions"},
+        Environment={"Variables": {"PORT": client.meta.endpoint_url.rpartition(":")[2]}})
+    client.get_waiter("published_version_active").wait(FunctionName="moody", Qualifier="1",
+                                                       WaiterConfig={"Delay": 0.05})
+    running.stop()
+    client = fresh().client("lambda")
+    with pytest.raises(ClientError, match="this is another cloudlet") as refused:
+        client.invoke(FunctionName="moody", Qualifier="1")
+    assert refused.value.response["Error"]["Code"] == "SnapStartException"
+
+
+@here
+def test_restores_are_told_in_json_logs_as_restores(deploy, eventually):
+    function = deploy("def handler(event, context): pass", **SETTINGS,
+                      LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "DEBUG"})
+    publish(function, eventually)
+    answer = function.client.invoke(FunctionName=function.name, Qualifier="1", LogType="Tail")
+    lines = [json.loads(line) for line in base64.b64decode(answer["LogResult"]).decode().splitlines()]
+    assert [line["type"] for line in lines][:3] == [
+        "platform.restoreStart", "platform.restoreRuntimeDone", "platform.restoreReport"]
+    assert lines[2]["record"]["metrics"]["durationMs"] > 0

@@ -22,9 +22,18 @@ from functools import partial
 
 import debugging  # type: ignore[import-not-found]
 import snapshot  # type: ignore[import-not-found]
+from written import (  # type: ignore[import-not-found]
+    STAMP,
+    JsonFormatter,
+    LineWriter,
+    LogFormatter,
+    LogHandler,
+    log_entry,
+)
 
 _HEAD = struct.Struct(">IB")
-_STAMP = "%Y-%m-%dT%H:%M:%SZ"
+_CONTEXT = tuple(f"AWS_LAMBDA_{name}" for name in (  # what it tells of the environment
+    "FUNCTION_NAME", "FUNCTION_VERSION", "FUNCTION_MEMORY_SIZE", "LOG_GROUP_NAME", "LOG_STREAM_NAME"))
 Told = typing.Dict[str, typing.Any]
 
 
@@ -49,6 +58,13 @@ class Channel:
         self._socket.sendall(_HEAD.pack(len(body), ord(kind)) + body)
 
 
+class Nobody:
+    """A channel on which nobody listens."""
+
+    def write(self, kind: str, body: bytes) -> None:
+        """Send nothing."""
+
+
 class Context:
     """The second argument of a handler. Source: docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
@@ -56,14 +72,10 @@ class Context:
     stands_since = 0.0  # on the monotonic clock, if it stands at one
 
     def __init__(self, head: Told) -> None:
-        environment = os.environ
         self.aws_request_id = head["request_id"]
         self.invoked_function_arn = head["arn"]
-        self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
-        self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
-        self.memory_limit_in_mb = environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+        (self.function_name, self.function_version, self.memory_limit_in_mb, self.log_group_name,
+         self.log_stream_name) = (os.environ[name] for name in _CONTEXT)
         self.identity = Identity(head.get("identity"))
         self.client_context = ClientContext(head["client_context"]) if head.get("client_context") else None
         self.tenant_id = None
@@ -101,107 +113,6 @@ class ClientContext:
     def __init__(self, told: Told) -> None:
         self.custom, self.env = told.get("custom"), told.get("env")
         self.client = type("Client", (), told["client"])() if told.get("client") else None
-
-
-class LogFormatter(logging.Formatter):
-    """``[INFO]\\t2026-01-02T03:04:05.678Z\\trequest id\\tmessage``, as Lambda formats."""
-
-    request_id = ""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as Lambda shows it."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        stamp = f"{stamp}.{int(record.msecs):03d}Z"
-        text = f"[{record.levelname}]\t{stamp}\t{self.request_id}\t{record.getMessage()}\n"
-        if record.exc_info:
-            text += self.formatException(record.exc_info) + "\n"
-        return text
-
-
-_OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}  # what every record has
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a record, as ``LogFormat: JSON`` asks; what the caller gave as ``extra`` is in it."""
-
-    request_id = ""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as Lambda shows it."""
-        level = logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10)
-        entry: Told = {"timestamp": time.strftime(_STAMP, time.gmtime(record.created)), "level": level,
-                       "message": record.getMessage(), "logger": record.name}
-        if record.exc_info and record.exc_info[0]:
-            entry |= {"stackTrace": traceback.format_tb(record.exc_info[2]),
-                      "errorType": record.exc_info[0].__name__, "errorMessage": str(record.exc_info[1])}
-        entry["requestId"] = self.request_id
-        if record.exc_info and record.exc_info[0]:
-            entry["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
-        entry |= {key: value for key, value in vars(record).items()
-                  if key not in _OWN and key not in entry and value is not None}
-        return json.dumps(entry, default=str, ensure_ascii=False) + "\n"
-
-
-class LogHandler(logging.Handler):
-    """Writes each record as one log entry, however many lines it has."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        try:
-            log_entry(self.format(record))
-        except Exception:
-            self.handleError(record)
-
-
-def log_entry(text: str) -> None:
-    """One log entry of several lines, in its place among what is printed: zeros stand for its line ends."""
-    entry = text.rstrip("\n").replace("\0", "").replace("\n", "\0")
-    write_all(1, f"\0{entry}\n".encode("utf-8", "replace"))
-
-
-def write_all(handle: int, rest: bytes) -> None:
-    """Write every byte."""
-    while rest:
-        rest = rest[os.write(handle, rest):]
-
-
-class LineWriter:
-    """``sys.stdout`` and ``sys.stderr``: every line leaves at once, so that none is lost in a crash."""
-
-    encoding, errors, newlines, closed, mode, name = "utf-8", "replace", None, False, "w", "<stdout>"
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self.buffer = open(handle, "wb", buffering=0, closefd=False)
-
-    def write(self, text: str) -> int:
-        """Write text."""
-        write_all(self._handle, text.encode("utf-8", "replace"))
-        return len(text)
-
-    def writelines(self, lines: "list[str]") -> None:
-        """Write several."""
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def fileno(self) -> int:
-        """The file descriptor."""
-        return self._handle
-
-    def isatty(self) -> bool:
-        """No terminal here."""
-        return False
-
-    def writable(self) -> bool:
-        """Always."""
-        return True
-
-    def readable(self) -> bool:
-        """Never."""
-        return False
 
 
 def main(handle: int, control: int = -1, *, isolated: bool = False) -> None:
@@ -292,11 +203,14 @@ def rehearse() -> None:
     with contextlib.suppress(ImportError):
         load("cloudlet.__doc__")  # any module will do that is not imported yet
     sys.modules.pop("cloudlet", None)
-    LogFormatter().format(logging.makeLogRecord({"msg": "none"}))
-    head = json.loads('{"request_id": "", "arn": "", "deadline_ms": 0, "client_context": null}')
-    Context.paused()
-    marshal(head)
-    peak_kb()
+    formatter = LogFormatter()
+    formatter.format(logging.makeLogRecord({"msg": "none"}))
+    before = dict(os.environ)
+    os.environ.update((name, os.environ.get(name, "")) for name in _CONTEXT)
+    head = json.dumps({"request_id": "", "arn": "", "trace": "", "deadline_ms": 0, "client_context": None})
+    answer(Nobody(), lambda event, context: event, len(head).to_bytes(4, "big") + head.encode(), formatter)
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def load(name: str) -> object:
@@ -334,7 +248,7 @@ class MarshalError(Exception):
 
 
 def answer(
-    channel: Channel, function: object, body: bytes, formatter: "LogFormatter | JsonFormatter"
+    channel: "Channel | Nobody", function: object, body: bytes, formatter: "LogFormatter | JsonFormatter"
 ) -> None:
     """Run the handler on one event."""
     size = int.from_bytes(body[:4], "big")
@@ -381,7 +295,7 @@ def report(error: BaseException, request_id: str) -> bytes:
     trace = [] if kind.__module__ == __name__ else traceback.format_list(frames)
     document = {"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": trace}
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
-        stamp = time.strftime(_STAMP, time.gmtime())
+        stamp = time.strftime(STAMP, time.gmtime())
         text = json.dumps({"timestamp": stamp, "log_level": "ERROR", **document})
     else:
         text = f"[ERROR] {name}: {error}"

@@ -61,7 +61,15 @@ def _events(spec: Spec, invocation: Invocation, outcome: Outcome,
     tracing = {"tracing": {"spanId": trace.parent, "type": "X-Amzn-Trace-Id", "value": invocation.trace}}
     own = tracing if trace.sampled else {}
     init: list[Event] = []
-    if outcome.init_ms:
+    if outcome.restore_ms:
+        init = [
+            ("DEBUG", "platform.restoreStart",
+             {"functionName": spec.name, "functionVersion": spec.version}),
+            ("DEBUG", "platform.restoreRuntimeDone", {"status": "success"}),
+            ("DEBUG", "platform.restoreReport",
+             {"status": "success", "metrics": {"durationMs": round(outcome.restore_ms, 3)}}),
+        ]
+    elif outcome.init_ms:
         phase = {"initializationType": "on-demand", "phase": "init"}
         ended, level = ("error", "WARN") if outcome.init_failed else ("success", "DEBUG")
         init = [

@@ -11,6 +11,7 @@ import msgspec
 from ...errors import AwsError
 from ...functions import Invocation, Outcome, Pool, Spec
 from ...functions.journal import Journal, Stream
+from ...functions.snapshot import SnapshotFailed
 from ...functions.spec import Credentials
 from ...functions.streaming import ResponseStream
 from ...identity import service_principal
@@ -140,7 +141,10 @@ async def run_version(call: Conversation, name: Name, chosen: Chosen, payload: b
                                 trace.header(), client_context, stream=stream)
         if stream:
             stream.version = chosen.version.version
-        outcome = await pool.run(spec, invocation, credentials)
+        try:
+            outcome = await pool.run(spec, invocation, credentials)
+        except SnapshotFailed as error:  # it could be taken when the version was published, and now it can't
+            raise SnapStartException(str(error)) from None
     call.see("failed" if outcome.error else "ran", invocation.arn, event=invocation.request_id,
              why=outcome.error, payload=payload, answer=outcome.payload,
              log=[line for _, line in outcome.log])
