@@ -326,3 +326,26 @@ def test_empty_lines_are_not_for_nothing():
     flooded, lines = asyncio.run(story())
     assert flooded and len(lines) < outlet.EVENT_LIMIT // 100
     assert lines[-1][1].startswith("cloudlet left out")
+
+
+LEFT = """
+import os
+from cloudlet.functions.cgroups import Groups
+group = Groups().create("a-worker", 128, 512)
+print(*group.paths, flush=True)
+os._exit(1)
+"""
+
+
+def test_the_groups_of_a_cloudlet_that_was_killed_are_taken_away_by_the_next():
+    def killed():
+        return subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True).stdout.split()
+
+    left = killed()
+    if not left:
+        pytest.skip("no control groups that may be changed here")
+    assert all(Path(folder).is_dir() for folder in left)
+    for folder in killed():  # the next one
+        Path(folder).rmdir()
+        Path(folder).parent.rmdir()
+    assert not [folder for folder in left if Path(folder).parent.exists()]

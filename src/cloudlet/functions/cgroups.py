@@ -211,6 +211,7 @@ def _home(parent: Path, control: str) -> Path | None:
     try:
         if (parent / "cgroup.controllers").exists() and not _passes_on(parent, control):
             return None
+        _sweep(parent)
         home.mkdir(exist_ok=True)
         if (home / "cgroup.controllers").exists():
             (home / "cgroup.subtree_control").write_text(f"+{control}")
@@ -219,6 +220,16 @@ def _home(parent: Path, control: str) -> Path | None:
             home.rmdir()
         return None
     return home
+
+
+def _sweep(parent: Path) -> None:
+    """Take away what cloudlets that were killed have left; the kernel keeps what has processes."""
+    for left in parent.glob("cloudlet-*"):
+        pid = left.name.removeprefix("cloudlet-")
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            for folder in (*left.glob("*/"), left):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def _passes_on(parent: Path, control: str) -> bool:
