@@ -98,6 +98,7 @@ class Service:
         self.origins: Callable[..., Any] | None = None  # set by ``origin``
         self.form: Callable[..., Any] | None = None
         self.grants: Callable[..., Any] | None = None
+        self.find_role: Callable[..., Any] | None = None
         self._names = {xform_name(name): name for name in self.model.operation_names}
         self._invalid = ValidationError if self.model.protocols[0] == "query" else ValidationException
 
@@ -154,6 +155,11 @@ class Service:
     def identities(self, function: F) -> F:
         """What principals that this service made may do (see :mod:`cloudlet.kernel.permissions`)."""
         self.grants = function
+        return function
+
+    def trusts(self, function: F) -> F:
+        """How a role that this service made is found, by its ARN (see :mod:`cloudlet.kernel.roles`)."""
+        self.find_role = function
         return function
 
     def find(self, name: str) -> Operation:

@@ -19,8 +19,8 @@ class Inbox:
         if attributes.get("FifoQueue"):
             self.name += ".fifo"
         policy = json.dumps({"Version": "2012-10-17", "Statement": [ANYBODY]})
-        self.url = self.sqs.create_queue(QueueName=self.name, Attributes={"Policy": policy}
-                                         | attributes)["QueueUrl"]
+        self.url = self.sqs.create_queue(QueueName=self.name, Attributes={
+            "Policy": policy, "MessageRetentionPeriod": "1209600", **attributes})["QueueUrl"]
         self.arn = f"arn:aws:sqs:us-east-1:000000000000:{self.name}"
 
     def messages(self) -> list[dict]:

@@ -22,8 +22,10 @@ def test_a_month_ahead_the_first_has_come_once_and_everything_in_order(running):
     bus.rule(None, {"Arn": inbox.arn, "Input": '{"rule": "first"}'}, ScheduleExpression="cron(0 8 1 * ? *)")
     bus.rule(None, inbox.arn, name="weekly", ScheduleExpression="cron(30 9 ? * MON *)")
     bus.rule(None, {"Arn": inbox.arn, "InputPath": "$.time"}, ScheduleExpression="cron(0 0 15 * ? *)")
-    running.advance(31 * 86_400)
-    found = inbox.await_events(7)
+    found = []
+    for days in (12, 12, 7):  # a queue keeps its messages for two weeks at most
+        running.advance(days * 86_400)
+        found += inbox.events()
     assert [event if isinstance(event, str) else event.get("rule", event.get("time")) for event in found] == [
         "2025-01-13T09:30:00Z", "2025-01-15T00:00:00Z", "2025-01-20T09:30:00Z", "2025-01-27T09:30:00Z",
         "first",

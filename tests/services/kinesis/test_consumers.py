@@ -111,7 +111,7 @@ def test_a_subscription_ends_after_five_minutes_and_goes_on_from_its_last_number
     quiet = next(events)  # to show that it is still there
     assert (quiet["Records"], quiet["ContinuationSequenceNumber"]) == ([], number)
     stream.running.advance(300)
-    assert [one["Records"] for one in events] in ([], [[]])
+    assert not any(one["Records"] for one in events)
     stream.put(b"b")
     events = stream.subscribe(consumer, "AFTER_SEQUENCE_NUMBER", SequenceNumber=number)
     assert datas(events, 1) == [b"b"]

@@ -17,7 +17,8 @@ class Box:
 
     def __init__(self, running, *, fifo=False) -> None:
         self.sqs, self.name = running.client("sqs"), f"box-{next(_numbers)}" + (".fifo" if fifo else "")
-        attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if fifo else {}
+        attributes = {"MessageRetentionPeriod": "1209600"}
+        attributes |= {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if fifo else {}
         self.url = self.sqs.create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"]
         self.arn = f"arn:aws:sqs:us-east-1:000000000000:{self.name}"
 

@@ -4,15 +4,10 @@ A role must trust ``events.amazonaws.com``. One that does not exist lets nothing
 in it, it is as good as any, as long as an account's own policies are not enforced.
 """
 
-from urllib.parse import unquote
-
 from ...arn import Arn
-from ...errors import AwsError
 from ...identity import Principal, root, service_principal
-from ...identity.evaluation import Ask, Policies, Policy, evaluate
-from ...identity.policy import compiled
 from ...kernel import Call
-from ...kernel.permissions import context_of
+from ...kernel.roles import NotTrusted, acting
 from .errors import FailedToAssumeRole
 
 _SESSION = "events"
@@ -28,18 +23,10 @@ def caller_of(call: Call, role_arn: str, target: Arn, rule_arn: str) -> Principa
 
 
 def _session(call: Call, arn: str, rule_arn: str) -> Principal:
-    account, name = Arn.parse(arn).account, arn.rpartition("/")[2]
-    itself = service_principal("events", call.account, rule_arn)
-    id = ""
     try:
-        role = call.invoke("iam", "GetRole", as_principal=itself, account=account, RoleName=name)["Role"]
-    except AwsError:
-        role = None
-    if role is not None and role["Arn"] == arn:
-        trust = Policy("trust", compiled(unquote(role["AssumeRolePolicyDocument"])), "Role trust policy")
-        ask = Ask(itself, "sts:AssumeRole", arn, context_of(itself, Policies(), call.now_ms, {}), account)
-        if not evaluate(ask, Policies(), trust, resource_decides=True).allowed:
-            raise FailedToAssumeRole(f"{itself.arn} is not authorized to perform: sts:AssumeRole on {arn}.")
-        id = f"{role['RoleId']}:{_SESSION}"
-    return Principal(account, f"arn:aws:sts::{account}:assumed-role/{name}/{_SESSION}", "role", id,
-                     role_arn=arn)
+        found = acting(call, arn, service_principal("events", call.account, rule_arn), _SESSION)
+    except NotTrusted as error:
+        raise FailedToAssumeRole(str(error)) from None
+    account, name = Arn.parse(arn).account, arn.rpartition("/")[2]
+    return found or Principal(account, f"arn:aws:sts::{account}:assumed-role/{name}/{_SESSION}", "role",
+                              role_arn=arn)

@@ -5,36 +5,27 @@ application can be tried before its roles are.
 """
 
 from ...arn import Arn
-from ...errors import AwsError
 from ...identity import Principal, root, service_principal
 from ...kernel import Call
+from ...kernel.roles import NotTrusted
+from ...kernel.roles import acting as with_role
 from .errors import InvalidArgumentException
 
 _SESSION = "AWSFirehoseToS3"
 
 
-def check(call: Call, role: str) -> None:
-    """Refuse a role that exists and does not let Firehose assume it."""
-    if acting(call, role).kind == "root":
-        return
-    try:
-        call.invoke("sts", "AssumeRole", as_principal=service_principal("firehose", call.account),
-                    account=Arn.parse(role).account, RoleArn=role, RoleSessionName=_SESSION,
-                    ExternalId=call.account, DurationSeconds=900)
-    except AwsError:
-        raise InvalidArgumentException(
-            f"Firehose is unable to assume role {role}. Please check the role provided.") from None
-
-
 def acting(call: Call, role: str) -> Principal:
-    """Who acts with that role; the account itself, where there is no such role."""
-    arn = Arn.parse(role)
+    """Who acts with that role; an InvalidArgumentException if it exists and does not let Firehose in."""
+    itself = service_principal("firehose", call.account)
     try:
-        found = call.invoke("iam", "GetRole", as_principal=root(arn.account), account=arn.account,
-                            RoleName=role.rpartition("/")[2])["Role"]
-    except AwsError:
-        return root(arn.account)
-    if found["Arn"] != role:
-        return root(arn.account)
-    session = f"arn:aws:sts::{arn.account}:assumed-role/{found['RoleName']}/{_SESSION}"
-    return Principal(arn.account, session, "role", f"{found['RoleId']}:{_SESSION}", role_arn=role)
+        found = with_role(call, role, itself, _SESSION, {"sts:externalid": (call.account,)})
+    except NotTrusted:
+        raise _closed(role) from None
+    if found is None and Arn.parse(role).account != call.account:
+        raise _closed(role)
+    return found or root(call.account)
+
+
+def _closed(role: str) -> InvalidArgumentException:
+    return InvalidArgumentException(
+        f"Firehose is unable to assume role {role}. Please check the role provided.")

@@ -27,7 +27,7 @@ _BATCH, _BYTES = 500, 4 << 20  # read at once
 def begin(call: Call, stream: Stream, given: dict[str, Any]) -> None:
     """Read a Kinesis stream from now on."""
     arn, role = given["KinesisStreamARN"], given["RoleARN"]
-    roles.check(call, role)
+    roles.acting(call, role)
     try:
         source = fabric.find(call, arn)
         if isinstance(source, fabric.Stream):

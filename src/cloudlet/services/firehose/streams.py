@@ -45,7 +45,7 @@ def create_delivery_stream(call: Call, delivery_stream_name: str, delivery_strea
         extended=s3_destination_configuration is None, tags=_tagged({}, tags or []))
     destinations.check(stream.kind, stream.given, extended=stream.extended)
     for role in destinations.roles_of(stream.kind, stream.given):
-        roles.check(call, role)
+        roles.acting(call, role)
     if (delivery_stream_type == _KINESIS) is not (kinesis_stream_source_configuration is not None):
         raise InvalidArgumentException(
             f"KinesisStreamSourceConfiguration must be given with the type {_KINESIS}, and only with it")
@@ -118,7 +118,7 @@ def update_destination(call: Call, delivery_stream_name: str, current_delivery_s
     extended = kind == "s3" and (stream.extended or extended_s3_destination_update is not None)
     destinations.check(kind, changed, extended=extended)
     for role in destinations.roles_of(kind, changed):
-        roles.check(call, role)
+        roles.acting(call, role)
     stream.kind, stream.given, stream.extended = kind, changed, extended  # type: ignore[assignment]
     stream.version, stream.updated_ms = stream.version + 1, call.now_ms
     streams.put(call, stream.name, record=stream)

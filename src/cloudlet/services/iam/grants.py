@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ...identity import Principal
 from ...identity.evaluation import Policies, Policy
 from ...identity.policy import compiled
+from ...kernel import roles as roles_of
 from ...store import Scope
 from . import managed
 from .records import Entity, Group, arn_of, groups, key_of, roles, users
@@ -19,6 +20,15 @@ def policies_of(scope: Scope, principal: Principal) -> Policies:
     if holder is None or holder.id != principal.id.partition(":")[0]:
         return Policies()  # another of that name is another
     return of(scope, holder)
+
+
+@iam.trusts
+def find_role(scope: Scope, arn: str) -> roles_of.Role | None:
+    """What must be known of a role in order to act with it."""
+    role = roles.get(scope, key_of(arn.rpartition("/")[2]))
+    if role is None or arn_of(scope, role) != arn:
+        return None
+    return roles_of.Role(role.name, role.id, role.trust)
 
 
 def of(scope: Scope, holder: Entity) -> Policies:

@@ -4,11 +4,12 @@ A role that does not exist here gives the account's own rights: an application c
 roles are.
 """
 
-from ...errors import AwsError
+from ...arn import Arn
 from ...identity import Principal, root, service_principal
 from ...identity.evaluation import Ask, evaluate
 from ...kernel import Call, Conversation
 from ...kernel.permissions import context_of, policies_of
+from ...kernel.roles import acting
 from .runner import role_credentials
 
 
@@ -19,15 +20,9 @@ async def check_assumable(call: Conversation, role: str, name: str) -> None:
 
 def principal_of(call: Call, role: str, name: str) -> Principal:
     """Who a function is to others: a session of its role."""
-    own = service_principal("lambda", call.account)
-    try:
-        found = call.invoke("iam", "GetRole", as_principal=own, RoleName=role.rpartition("/")[2])["Role"]
-    except AwsError:
+    if Arn.parse(role).account != call.account:
         return root(call.account)
-    if found["Arn"] != role:
-        return root(call.account)
-    session = f"arn:aws:sts::{call.account}:assumed-role/{found['RoleName']}/{name}"
-    return Principal(call.account, session, "role", f"{found['RoleId']}:{name}", role_arn=found["Arn"])
+    return acting(call, role, service_principal("lambda", call.account), name) or root(call.account)
 
 
 def permits(call: Call, role: str, name: str, action: str, resource: str) -> bool:

@@ -3,36 +3,24 @@
 One that does not exist here gives the account's own rights: an application can be tried before its roles are.
 """
 
-from urllib.parse import unquote
-
 from ...arn import Arn
-from ...errors import AwsError, ValidationException
+from ...errors import ValidationException
 from ...identity import Principal, root, service_principal
-from ...identity.evaluation import Ask, Policies, Policy, evaluate
-from ...identity.policy import compiled
 from ...kernel import Call
-from ...kernel.permissions import context_of
+from ...kernel.roles import NotTrusted
+from ...kernel.roles import acting as with_role
 from .records import Pipe
 
 
 def acting(call: Call, pipe: Pipe) -> Principal:
     """Who a pipe is to others; a ValidationException if its role does not let pipes in."""
-    itself = service_principal("pipes", call.account, pipe.arn)
-    account, name = Arn.parse(pipe.role).account, pipe.role.rpartition("/")[2]
-    if account != call.account:
+    if Arn.parse(pipe.role).account != call.account:
         raise _closed(pipe)
     try:
-        role = call.invoke("iam", "GetRole", as_principal=itself, RoleName=name)["Role"]
-    except AwsError:
-        return root(call.account)
-    if role["Arn"] != pipe.role:
-        return root(call.account)
-    trust = Policy("trust", compiled(unquote(role["AssumeRolePolicyDocument"])), "Role trust policy")
-    ask = Ask(itself, "sts:AssumeRole", pipe.role, context_of(itself, Policies(), call.now_ms, {}), account)
-    if not evaluate(ask, Policies(), trust, resource_decides=True).allowed:
-        raise _closed(pipe)
-    return Principal(account, f"arn:aws:sts::{account}:assumed-role/{name}/{pipe.id}", "role",
-                     f"{role['RoleId']}:{pipe.id}", role_arn=pipe.role)
+        found = with_role(call, pipe.role, service_principal("pipes", call.account, pipe.arn), pipe.id)
+    except NotTrusted:
+        raise _closed(pipe) from None
+    return found or root(call.account)
 
 
 def _closed(pipe: Pipe) -> ValidationException:
