@@ -82,8 +82,8 @@ def fresh(tmp_path):
     """A cloudlet of the test's own, for tests that move the clock or restart."""
     started = []
 
-    def start(**options):
-        running = Running(tmp_path / "data", **options)
+    def start(at="data", **options):
+        running = Running(tmp_path / at if at else None, **options)
         started.append(running)
         return running
 

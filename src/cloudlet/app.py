@@ -15,6 +15,7 @@ import msgspec
 
 from .clock import Clock
 from .errors import AwsError
+from .fabric import leftovers
 from .fabric.standing import Supervisor
 from .fabric.timers import Timers
 from .functions import Pool, Spec
@@ -26,15 +27,19 @@ from .gateway.control import Control
 from .gateway.gateway import Gateway
 from .gateway.keeper import Keeper
 from .gateway.server import Server
+from .gateway.snapshots import Snapshots
 from .identity import service_principal
 from .ids import Ids
 from .kernel import Kernel, Services
 from .kernel.place import Place
-from .store import Blobs, Store
+from .store import Blobs, Store, StoreError, snapshots
 from .store.sqlite import Durability, SqliteStore
 from .telemetry import Tracer, tracing
 
 log = logging.getLogger(__name__)
+_NO_SNAPSHOTS = ("Snapshots are of the embedded store. PostgreSQL has its own: `pg_dump -Fc DSN` keeps the "
+                 "state and `pg_restore --clean` puts it back; copy the folder `blobs` with it.")
+_WRITTEN_S = 3600.0  # how long another may take from a file to its record
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -71,6 +76,9 @@ class Cloudlet:
         self.kernel.provide(self.pool)
         self.kernel.provide(self.journal)
         self.control = Control(self.kernel, self.clock)
+        self.snapshots = self.folder / snapshots.FOLDER
+        self.control.more |= Snapshots(self.save, self.restore, self.snapshots).answers
+        self._copying = asyncio.Lock()
         self.token = options.token or secrets.token_hex(32)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: Server | None = None
@@ -94,9 +102,14 @@ class Cloudlet:
             self.pool.inherit(former)
         if self.options.network == "isolated":
             self.pool.doors = Doors(place.endpoint, self._server.admit)
+        await self._begin()
+
+    async def _begin(self) -> None:
+        """Go on with what the store says is under way."""
         if isinstance(self.store, SqliteStore):  # nobody else has it open: what runs, runs here
             await self._timers.recover()
-        self._tasks += [asyncio.create_task(self._timers.run()), asyncio.create_task(self._supervisor.run())]
+        self._tasks += [asyncio.create_task(self._timers.run()), asyncio.create_task(self._supervisor.run()),
+                        asyncio.create_task(self._sweep())]
 
     async def stop(self, *, leave_warm: bool = False) -> None:
         """Finish what is being answered, then close everything; the interpreters of functions may stay, for
@@ -104,17 +117,54 @@ class Cloudlet:
         self.kernel.sightings.close()
         if self._server:
             await self._server.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._supervisor.stop()
-        await self._timers.stop()
-        await self.journal.flush()
+        await self._break_off()
         await self.pool.stop(leave_warm=leave_warm)
         self.store.close()
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
+
+    async def _break_off(self) -> None:
+        """End what runs by itself; whoever goes on from this state begins it again."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._supervisor.stop()
+        await self._timers.stop()
+        await self.journal.flush()
+
+    async def save(self, name: str) -> snapshots.Snapshot:
+        """Keep the present state under a name; all goes on meanwhile."""
+        store = self._embedded()
+        async with self._copying:
+            await self.control.keep_clock()
+            return await snapshots.save(store, self.kernel.use(Blobs), self.snapshots, name)
+
+    async def restore(self, name: str) -> snapshots.Snapshot:
+        """Go back to a state that was kept: what runs is broken off, and all begins as after a restart."""
+        store = self._embedded()
+        async with self._copying:
+            snapshots.find(self.snapshots, name)
+            await self._break_off()
+            try:
+                found = await snapshots.restore(store, self.kernel.use(Blobs), self.snapshots, name)
+                self.kernel.generation += 1
+                self.pool.abandon()
+                await self.control.restore_clock()
+            finally:
+                await self._begin()
+            return found
+
+    def _embedded(self) -> SqliteStore:
+        if isinstance(self.store, SqliteStore):
+            return self.store
+        raise StoreError(_NO_SNAPSHOTS)
+
+    async def _sweep(self) -> None:
+        """Remove what a crash has left of bodies; others may be writing into a folder that is shared."""
+        shared = not isinstance(self.store, SqliteStore)
+        await leftovers.sweep(self.kernel, older_than_s=_WRITTEN_S if shared else 0.0)
 
     def _between(self, spec: Spec, stream: str, lines: list[tuple[int, str]]) -> None:
         """What a function writes while it has no event goes to its log all the same."""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 import msgspec
@@ -20,7 +21,9 @@ import msgspec
 from .. import __version__
 from ..functions import isolation, runtimes
 from ..functions.cgroups import Groups
+from ..store.blobs import shares_blocks
 from . import paper
+from .remote import DATA_FOLDER
 
 _NAMESPACES = {"mount": 0x00020000, "IPC": 0x08000000, "PID": 0x20000000, "network": 0x40000000,
                "UTS": 0x04000000, "cgroup": 0x02000000}
@@ -93,12 +96,39 @@ def _machine() -> Iterator[Finding]:
                   f"{platform.system()} {platform.release()}, {os.cpu_count()} processors, {_memory()}"
                   + ("" if sys.platform == "linux" else "; sandboxes and limits need Linux"))
     yield Finding("machine", "SQLite", sqlite3.sqlite_version_info >= (3, 35), sqlite3.sqlite_version, True)
-    free = shutil.disk_usage(Path.cwd()).free
-    yield Finding("machine", "disk", free >= _LITTLE_DISK, f"{free / (1 << 30):.1f} GB free here")
+    yield from _disk()
     yield _localhost()
     has = find_spec("psycopg") is not None
     yield Finding("machine", "PostgreSQL driver", has,
                   "--postgres works" if has else "only for --postgres: pip install 'cloudlet[postgres]'")
+
+
+def _disk() -> Iterator[Finding]:
+    """Room for what is to come, and what is kept already; and whether going back to a snapshot copies it."""
+    here = Path.cwd()
+    free, data = shutil.disk_usage(here).free, here / DATA_FOLDER
+    kept = f"; {data.name} keeps {paper.size(_kept(data))}" if data.is_dir() else ""
+    yield Finding("machine", "disk", free >= _LITTLE_DISK, f"{paper.size(free)} free here{kept}")
+    shares = _shares(here)
+    yield Finding("machine", "shared blocks", shares, "snapshots copy nothing" if shares else
+                  "not on this file system: a snapshot copies store.sqlite, and links the bodies")
+
+
+def _kept(data: Path) -> int:
+    """The bytes of a data folder; a body that snapshots share counts once."""
+    found = {(one.st_dev, one.st_ino): one.st_blocks * 512 for path in data.rglob("*")
+             if not path.is_symlink() and path.is_file() for one in (path.stat(),)}
+    return sum(found.values())
+
+
+def _shares(folder: Path) -> bool:
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".cloudlet-") as name:
+            old, new = Path(name) / "old", Path(name) / "new"
+            old.write_bytes(b"x" * 4096)
+            return shares_blocks(old, new)
+    except OSError:
+        return False
 
 
 def _localhost() -> Finding:

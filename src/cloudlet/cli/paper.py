@@ -74,6 +74,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, heading: boo
         click.echo(f"  {line}".rstrip())
 
 
+def size(count: float) -> str:
+    """Bytes, as people say them."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return ""
+
+
 def on_terminal() -> bool:
     """Whether a person watches."""
     return sys.stdout.isatty()

@@ -189,6 +189,16 @@ def account_and_region() -> tuple[str, str]:
     return key if _ACCOUNT.fullmatch(key) else "000000000000", region
 
 
+def of_data(data: Path) -> Remote:
+    """The cloudlet that runs on a data folder."""
+    try:
+        endpoint = (data / ENDPOINT_FILE).read_text().strip()
+        return Remote(endpoint, (data / TOKEN_FILE).read_text().strip())
+    except OSError:
+        raise fail(f"The cloudlet that runs on {data} has left no note of where it answers.",
+                   "Name it with --endpoint, or stop it first.") from None
+
+
 def find(endpoint: str | None, folder: Path | None = None) -> Remote:
     """The cloudlet meant: the one named, else that of the environment, else the one whose data lies here."""
     named = endpoint or os.environ.get("AWS_ENDPOINT_URL")

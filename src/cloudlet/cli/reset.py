@@ -27,7 +27,7 @@ def command(path: Path, data: Path | None, yes: bool) -> None:
     if not _is_data(folder):
         raise paper.fail(f"{folder} does not look like a cloudlet's data, and was left alone.",
                          "Name the folder that `cloudlet up` printed, with --data.")
-    holder = _holder(folder)
+    holder = holder_of(folder)
     if holder:
         raise paper.fail(f"A cloudlet is running on {folder} (process {holder}); nothing was removed.",
                          "Stop it first (Ctrl-C where it runs).")
@@ -41,7 +41,7 @@ def _is_data(folder: Path) -> bool:
     return any((folder / name).exists() for name in _MARKS) or not any(folder.iterdir())
 
 
-def _holder(folder: Path) -> str:
+def holder_of(folder: Path) -> str:
     """The process that runs on the folder; empty if none does."""
     try:
         handle = os.open(folder / "lock", os.O_RDWR)

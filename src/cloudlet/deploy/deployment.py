@@ -18,10 +18,11 @@ from ..kernel.call import first_of
 from ..kernel.folders import allow
 from ..stacks.document import text_of
 from ..stacks.execution import bell_of
-from ..store import Blobs
+from ..store import Blobs, Writer
 from .application import Application
 from .assets import Assets, envelope, prepare
 from .building import Builder
+from .enclosures import refer
 from .problems import DeployError
 
 _BLOB = "cloudlet-blob:"
@@ -98,6 +99,7 @@ class _Deployment:
     ) -> None:
         self._kernel, self._application, self._tell = kernel, application, tell
         self._principal, self._region = principal, region
+        self._files: dict[str, Writer] = {}  # templates among the blobs
 
     async def run(self) -> Outcome:
         application = self._application
@@ -149,6 +151,7 @@ class _Deployment:
     async def _plan(self, assets: Assets, kind: str) -> dict[str, Any]:
         application = self._application
         template = self._keep(envelope(assets.document, application.template.name))
+        await refer(self._kernel, self._principal, self._region, application.stack_name, [*self._files])
         tags = [{"Key": key, "Value": value} for key, value in application.tags.items()]
         try:
             made = await self._invoke(
@@ -177,7 +180,9 @@ class _Deployment:
     def _keep(self, content: bytes) -> str:
         writer = self._kernel.use(Blobs).write()
         writer.add(content)
-        return _BLOB + writer.keep()
+        name = writer.keep()
+        self._files[name] = writer
+        return _BLOB + name
 
     async def _invoke(self, operation: str, **params: Any) -> dict[str, Any]:
         return await self._kernel.invoke(

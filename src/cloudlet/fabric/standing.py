@@ -14,11 +14,12 @@ import msgspec
 
 from ..identity import service_principal
 from ..kernel import Call, Kernel
-from ..store import Table
+from ..store import StoreError, Table
 
 log = logging.getLogger(__name__)
 BELL = "standing"
 _RETRY_MS = 5_000
+_BREATH_S = 1.0
 
 
 class Work(msgspec.Struct):
@@ -61,9 +62,14 @@ class Supervisor:
         try:
             while True:
                 call = self._kernel.conversation(service_principal("cloudlet", ""), "standing")
-                kept = await call.transact(
-                    lambda inner: {str(key[0]): work for key, work in _work.items(inner)}
-                )
+                try:
+                    kept = await call.transact(
+                        lambda inner: {str(key[0]): work for key, work in _work.items(inner)}
+                    )
+                except StoreError as error:  # the disk is full: a matter of the machine, and of its time
+                    log.warning("what is to run can't be read: %s", error)
+                    await asyncio.sleep(_BREATH_S)
+                    continue
                 await self._hold_against(kept)
                 await ear.wait()
         finally:

@@ -9,14 +9,14 @@ crash.
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from ..identity import service_principal
-from ..kernel import Call, Kernel
-from ..store import Agenda, Due
+from ..kernel import Call, Conversation, Kernel
+from ..store import Agenda, Due, Scope, StoreError
 from ..telemetry import Trace
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ LEASE_MS = 15 * 60_000  # how long an async task may run before another may star
 TASKS: dict[str, Callable[..., Any]] = {}  # the fabric's own, which belong to no service
 _BATCH = 64
 _RETRY_MS = 30_000
+_BREATH_S = 1.0
 
 
 class Timer(msgspec.Struct):
@@ -60,6 +61,13 @@ def cancel(call: Call, *, at_ms: int, id: str) -> None:
     _timers.remove(call, at_ms=at_ms, id=id)
 
 
+def pending(scope: Scope) -> Iterator[Timer]:
+    """Everything the clock will start, and what it has started and not seen the end of."""
+    for agenda in (_timers, _leases):
+        for due in agenda.items(scope):
+            yield due.work
+
+
 class Timers:
     """The loop."""
 
@@ -77,7 +85,11 @@ class Timers:
         """Start what falls due, for ever."""
         while True:
             call = self._kernel.conversation(_PRINCIPAL, "timers")
-            due = await call.until(self._take, BELL, deadline_ms=1 << 62, next_ms=self._next_ms)
+            try:
+                due = await call.until(self._take, BELL, deadline_ms=1 << 62, next_ms=self._next_ms)
+            except StoreError as error:
+                await _outlast(error)
+                continue
             for one in due or ():
                 task = asyncio.create_task(self._start(one))
                 self._running.add(task)
@@ -140,13 +152,28 @@ class Timers:
                 await call.transact(lambda inner: function(inner, **timer.arguments) if done(inner) else None)
         except Exception:
             log.exception("the task %s of %s failed; it will be tried again", timer.task, timer.service)
-            await call.transact(lambda inner: self._postpone(inner, due) if done(inner) else None)
+            await self._put_off(call, due, done)
         finally:
             self._leased.pop(due.id, None)
+
+    async def _put_off(self, call: Conversation, due: Due[Timer], done: Callable[[Call], bool]) -> None:
+        """Let a task that failed be tried again, as soon as the store can say so."""
+        while True:
+            try:
+                await call.transact(lambda inner: self._postpone(inner, due) if done(inner) else None)
+                return
+            except StoreError as error:
+                await _outlast(error)
 
     def _postpone(self, call: Call, due: Due[Timer]) -> None:
         _timers.add(call, at_ms=call.now_ms + _RETRY_MS, id=due.id, work=due.work)
         call.tx.ring(BELL)
+
+
+async def _outlast(error: StoreError) -> None:
+    """The disk may be full for a while: that is a matter of the machine, and of its time."""
+    log.warning("the clock's work waits: %s", error)
+    await asyncio.sleep(_BREATH_S)
 
 
 _PRINCIPAL = service_principal("cloudlet", "")

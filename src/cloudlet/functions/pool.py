@@ -128,6 +128,13 @@ class Pool:
                     worker.kill()
         self.kept.forget(concerns)
 
+    def abandon(self) -> None:
+        """End every worker that is some function's, whatever it does; processes that wait for one stay."""
+        self.retire(lambda spec: bool(spec.name))
+        for worker in [one for one in self._workers.values() if one.spec.name]:
+            worker.kill()
+        self.granted.clear()
+
     async def warm(self, runtime: str) -> None:
         """Start what a runtime needs before the first call asks for it."""
         served = runtime if runtime.startswith(inits.KIND) else self.runtimes.serving(runtime)

@@ -89,9 +89,14 @@ class Control:
     async def restore_clock(self) -> None:
         """Let the clock go on from where it stood when the cloudlet last stopped."""
         raw = await self._kernel.store.transact(lambda tx: tx.get(_CLOCK))
-        if raw:
-            hands = msgspec.msgpack.decode(raw, type=_Hands)
-            self._clock.offset_ms, self._clock.frozen_ms = hands.offset_ms, hands.frozen_ms
+        hands = msgspec.msgpack.decode(raw, type=_Hands) if raw else _Hands(0, None)
+        self._clock.offset_ms, self._clock.frozen_ms = hands.offset_ms, hands.frozen_ms
+        self._clock.advance(0)  # whoever waits looks at the clock again
+
+    async def keep_clock(self) -> None:
+        """Keep where the clock stands, for whoever goes on from this state."""
+        hands = msgspec.msgpack.encode(_Hands(self._clock.offset_ms, self._clock.frozen_ms))
+        await self._kernel.store.transact(lambda tx: tx.put(_CLOCK, hands))
 
     async def _outbox(self, asked: dict[str, str]) -> Response:
         """What was written to people, by ``to`` and ``kind``, ``after`` a number, up to a ``limit``."""
@@ -148,8 +153,7 @@ class Control:
             late += await clock.travel(round(command.advance * 1000), command.patience)
         if command.resume:
             clock.resume()
-        hands = msgspec.msgpack.encode(_Hands(clock.offset_ms, clock.frozen_ms))
-        await self._kernel.store.transact(lambda tx: tx.put(_CLOCK, hands))
+        await self.keep_clock()
         return self._time(late)
 
     def _time(self, late: Iterable[str] = ()) -> Response:

@@ -4,12 +4,13 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 
-from ..errors import AccessDeniedException, AwsError, InternalFailure
+from ..errors import AccessDeniedException, AwsError, InternalFailure, ServiceUnavailable
 from ..identity import ANONYMOUS, Principal
 from ..identity.signature import Signed, claim_of
 from ..kernel import Kernel
 from ..kernel.faults import AnswerLost
 from ..kernel.visitors import Visitors
+from ..store import StoreError
 from ..telemetry import Trace
 from ..wire import awsjson, eventstream, protocols
 from ..wire.http import Request, Response
@@ -87,6 +88,8 @@ class Gateway:
             raise ConnectionResetError(str(lost)) from None
         except AwsError as error:
             return self._refuse(error, model, wire, request, request_id)
+        except StoreError as error:  # before the kernel had it
+            return self._refuse(ServiceUnavailable(str(error)), model, wire, request, request_id)
         return response
 
     async def _read(self, request: Request, wire: protocols.Wire,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..arn import Arn
 from ..identity import Principal
 from ..ids import Ids
-from ..store import Transaction
+from ..store import StoreError, Transaction
 from ..telemetry import Outcome, Sighting, Trace
 
 if TYPE_CHECKING:
@@ -69,12 +69,13 @@ class Call:
 class Conversation:
     """A request that may wait. Decide in short transactions, and wait outside them."""
 
-    __slots__ = ("account", "id", "kernel", "principal", "region", "service", "trace")
+    __slots__ = ("_generation", "account", "id", "kernel", "principal", "region", "service", "trace")
 
     def __init__(self, kernel: "Kernel", principal: Principal, service: str, account: str, region: str,
                  id: str, trace: Trace) -> None:
         self.kernel, self.principal, self.service = kernel, principal, service
         self.account, self.region, self.id, self.trace = account, region, id, trace
+        self._generation = kernel.generation
 
     @property
     def now_ms(self) -> int:
@@ -96,6 +97,7 @@ class Conversation:
 
     async def transact(self, work: Callable[[Call], T]) -> T:
         """Run ``work`` in a transaction and give its result once it is durable."""
+        self._check()
         kernel, now_ms = self.kernel, self.now_ms
         return await kernel.transact(
             lambda tx, seen: work(
@@ -124,6 +126,7 @@ class Conversation:
     async def invoke(self, service: str, operation: str, *, as_principal: Principal | None = None,
                      account: str = "", region: str = "", **params: Any) -> dict[str, Any]:
         """Another operation, with AWS's own parameters."""
+        self._check()
         return await self.kernel.invoke(
             as_principal or self.principal, service, operation, params, account=account or self.account,
             region=region or self.region, trace=self.trace)
@@ -131,8 +134,15 @@ class Conversation:
     def elsewhere(self, *, account: str = "", region: str = "", service: str = "",
                   principal: Principal | None = None) -> "Conversation":
         """The same request, seen from another account, region or service."""
-        return Conversation(self.kernel, principal or self.principal, service or self.service,
-                            account or self.account, region or self.region, self.id, self.trace)
+        there = Conversation(self.kernel, principal or self.principal, service or self.service,
+                             account or self.account, region or self.region, self.id, self.trace)
+        there._generation = self._generation
+        return there
+
+    def _check(self) -> None:
+        """What began in one state of the store has no say in another."""
+        if self._generation != self.kernel.generation:
+            raise StoreError("The state was replaced while this request was under way. Send it again.")
 
     async def until(self, attempt: Callable[[Call], T | None], *bells: str, deadline_ms: int,
                     next_ms: Callable[[Call], int | None] | None = None) -> T | None:

@@ -16,6 +16,7 @@ from ..errors import AwsError, InternalFailure, ServiceUnavailable
 from ..identity import Principal
 from ..ids import Ids
 from ..store import Store, StoreError, Transaction
+from ..store.api import FREE_SPACE, FULL
 from ..telemetry import Sighting, Sightings, Trace, Tracer
 from .call import Call, Conversation
 from .faults import Faults
@@ -60,6 +61,7 @@ class Kernel:
         self.sightings, self.faults = Sightings(), Faults()
         self.guards: list[Guard] = []
         self._provided: dict[type, Any] = {}
+        self.generation = 0  # of the state: another once it was replaced
 
     def provide(self, thing: object) -> None:
         """Let operations ``use`` this object, by its class."""
@@ -175,6 +177,9 @@ class Kernel:
             outcome = error
         elif isinstance(error, StoreError):
             outcome = ServiceUnavailable(str(error))
+        elif isinstance(error, OSError) and error.errno in FULL:
+            outcome = ServiceUnavailable(f"{call.service}:{call.operation} could not write a file: "
+                                         f"{error.strerror}. {FREE_SPACE}")
         else:
             log.exception("%s:%s failed (request %s)", call.service, call.operation, call.id, exc_info=error)
             outcome = InternalFailure(f"{call.service}:{call.operation} failed unexpectedly; "

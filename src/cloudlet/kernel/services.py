@@ -8,6 +8,8 @@ import pkgutil
 from collections.abc import Iterator
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from ..errors import UnknownOperationException
@@ -47,6 +49,14 @@ class Services:
             folder = next((f for f, n in _FOLDERS.items() if n == name), name.replace("-", "_"))
             service = self._loaded[name] = import_module(f"{self._package}.{folder}").service
         return service
+
+    def parts(self, name: str) -> Iterator[ModuleType]:
+        """The module called ``name`` of every service that has one; all services are imported for it."""
+        for service in self:
+            folder = next((f for f, n in _FOLDERS.items() if n == service.name),
+                          service.name.replace("-", "_"))
+            if find_spec(f"{self._package}.{folder}.{name}"):
+                yield import_module(f"{self._package}.{folder}.{name}")
 
     @property
     def loaded(self) -> tuple[Service, ...]:

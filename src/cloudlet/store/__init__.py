@@ -2,7 +2,7 @@
 
 from .agenda import Agenda, Due
 from .api import Newer, Pair, Scope, Store, StoreError, Transaction
-from .blobs import Blobs
+from .blobs import Blobs, Writer
 from .log import Log
 from .table import Table
 
@@ -18,4 +18,5 @@ __all__ = [
     "StoreError",
     "Table",
     "Transaction",
+    "Writer",
 ]

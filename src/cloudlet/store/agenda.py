@@ -11,7 +11,7 @@ import msgspec
 
 from .api import Scope
 from .keys import Part, pack, unpack
-from .table import Reach, prefix_of
+from .table import SHAPES, Reach, prefix_of
 
 W = TypeVar("W", bound=msgspec.Struct)
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -30,7 +30,8 @@ class Agenda(Generic[W]):
 
     def __init__(self, name: str, work: type[W], *, reach: Reach = "region") -> None:
         self.name, self.reach = name, reach
-        self._decode = msgspec.msgpack.Decoder(work).decode
+        self.decode = msgspec.msgpack.Decoder(work).decode
+        SHAPES[name] = self
 
     def add(self, scope: Scope, *within: Part, at_ms: int, id: str, work: W) -> None:
         """Put ``work`` under the moment ``at_ms``."""
@@ -39,7 +40,7 @@ class Agenda(Generic[W]):
     def get(self, scope: Scope, *within: Part, at_ms: int, id: str) -> W | None:
         """The work under that moment and name, or None if it moved or is done."""
         raw = scope.tx.get(self._prefix(scope, within) + pack((at_ms, id)))
-        return None if raw is None else self._decode(raw)
+        return None if raw is None else self.decode(raw)
 
     def remove(self, scope: Scope, *within: Part, at_ms: int, id: str) -> None:
         """Forget a piece of work."""
@@ -87,4 +88,4 @@ class Agenda(Generic[W]):
 
     def _due(self, prefix: bytes, key: bytes, raw: bytes) -> Due[W]:
         at_ms, id = unpack(key[len(prefix) :])[-2:]
-        return Due(int(at_ms), str(id), self._decode(raw))
+        return Due(int(at_ms), str(id), self.decode(raw))

@@ -4,12 +4,15 @@ Six verbs and savepoints, two drivers (:mod:`.sqlite`, :mod:`.postgres`), one co
 logs and agendas are layers above; nothing in cloudlet speaks SQL but those two files.
 """
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 Pair = tuple[bytes, bytes]
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what systems say when there is no more room
+FREE_SPACE = "Free some space on the disk of the data folder, then send it again."
 VERSION = 1  # of the layout of keys and records; a store of a newer one is refused
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from .api import Scope
 from .keys import Part, pack, unpack
-from .table import Reach, prefix_of
+from .table import SHAPES, Reach, prefix_of
 
 E = TypeVar("E", bound=msgspec.Struct)
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -21,7 +21,8 @@ class Log(Generic[E]):
 
     def __init__(self, name: str, entry: type[E], *, reach: Reach = "region") -> None:
         self.name, self.reach = name, reach
-        self._decode = msgspec.msgpack.Decoder(entry).decode
+        self.decode = msgspec.msgpack.Decoder(entry).decode
+        SHAPES[name] = self
 
     def append(self, scope: Scope, *within: Part, entry: E) -> int:
         """Add ``entry`` at the end; its number comes back."""
@@ -43,7 +44,7 @@ class Log(Generic[E]):
         prefix = self._prefix(scope, within)
         start = prefix + pack((cursor + 1,))
         for key, raw in scope.tx.scan(start, prefix + b"\xff", limit=limit, reverse=reverse):
-            yield int(unpack(key[len(prefix) :])[0]), self._decode(raw)
+            yield int(unpack(key[len(prefix) :])[0]), self.decode(raw)
 
     def trim(self, scope: Scope, *within: Part, upto: int) -> None:
         """Forget the entries up to and including ``upto``, but keep the last: numbers never restart."""

@@ -12,27 +12,32 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from .api import VERSION, Newer, Pair, StoreError, Transaction
+from .api import FREE_SPACE, VERSION, Newer, Pair, StoreError, Transaction
 from .bells import Belfry, Ear
+from .sqlite_copies import FILE, copy, opened, save
 
 T = TypeVar("T")
 Durability = Literal["process", "power"]
 _Group = list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]]
 _Outcomes = list[tuple[asyncio.Future[Any], Any, BaseException | None]]
 
+_FOLDED_AT = 4000  # pages of the journal
+_PATIENCE_MS = 5000  # with another who has the file locked
 _OPEN = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = {synchronous};
 PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -8192;
-PRAGMA wal_autocheckpoint = 4000;
+PRAGMA wal_autocheckpoint = {folded_at};
 CREATE TABLE IF NOT EXISTS map (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 _CLOSED = "The store is closed: the cloudlet is stopping. Nothing of the request was kept."
+_NO_ROOM = ("full", "disk I/O error")  # SQLite says the second of a file that may not grow
+_REPLACED = "The state was replaced by another. Nothing of the request was kept; send it again."
 _SCAN = {
     False: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
     True: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?",
@@ -46,6 +51,7 @@ class SqliteStore:
         """Open (or begin) the store in ``folder``; None keeps everything in memory."""
         self._lock = _lock(folder) if folder else None
         self._power = durability == "power" and folder is not None
+        self._file = folder / FILE if folder else None
         try:
             self._connection = _open(folder, "FULL" if self._power else "NORMAL")
         except BaseException:
@@ -55,12 +61,13 @@ class SqliteStore:
         self._committer = ThreadPoolExecutor(1, "commit") if self._power else None
         self._belfry = Belfry()
         self._waiting: _Group = []
-        self._busy = self._closed = False
+        self._busy = False
+        self._closed = ""  # why nothing is taken any more
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run ``work`` with whatever else arrives now, and give its result once it is durable."""
         if self._closed:
-            raise StoreError(_CLOSED)
+            raise StoreError(self._closed)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting.append((work, future))
@@ -68,6 +75,65 @@ class SqliteStore:
             self._busy = True
             loop.call_soon(self._run_group)
         return await future
+
+    async def save(self, path: Path) -> None:
+        """Write all that is committed at one moment into a file of its own; others go on meanwhile."""
+        if self._file is None:
+            copy(self._connection, path)  # in memory, between two groups: nothing is open
+            return
+        folded = self._committer is None and self._fold()  # else another thread may have the connection
+        try:
+            await asyncio.to_thread(save, self._file, path, folded=folded, fsync=self._power)
+        finally:
+            if self._committer is None and not self._closed:
+                self._connection.execute(f"PRAGMA wal_autocheckpoint = {_FOLDED_AT}")
+
+    def _fold(self) -> bool:
+        """Fold the whole journal into the file, which nobody touches from then on; False if it can't be."""
+        try:
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._connection.execute("PRAGMA busy_timeout = 0")  # who reads an older moment is not waited for
+            busy, left, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:  # the disk is full, say
+            return False
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+        return not busy and not left
+
+    async def replace(self, path: Path) -> None:
+        """Hold what the file at ``path`` holds, which is used up; what waits to be written is refused.
+
+        A crash leaves either the former state or the new one. Every bell rings.
+        """
+        if self._closed:
+            raise StoreError(self._closed)
+        self._closed = _REPLACED
+        try:
+            if self._committer:  # a commit that is under way is let through
+                await asyncio.get_running_loop().run_in_executor(self._committer, _nothing)
+            await asyncio.sleep(0)  # a group that was about to run finds the store closed
+            waiting, self._waiting, self._busy = self._waiting, [], False
+            _refuse(waiting, StoreError(_REPLACED))
+            self._take_over(path)
+        finally:
+            self._closed = ""
+        self._belfry.ring(tuple(self._belfry.ears))
+
+    def _take_over(self, path: Path) -> None:
+        if self._file is None:
+            with closing(opened(path, immutable=True)) as source:
+                source.backup(self._connection)
+            path.unlink()
+            return
+        self._connection.close()  # folds the journal into the file
+        try:
+            journal = self._file.with_name(f"{FILE}-wal")
+            if journal.exists() and journal.stat().st_size:
+                raise StoreError(f"{self._file} is open elsewhere, and was left as it is. "
+                                 "Close what reads it.")
+            path.replace(self._file)
+        finally:
+            self._connection = _open(self._file.parent, "FULL" if self._power else "NORMAL")
 
     def listen(self, *bells: str) -> Ear:
         """Hear ``bells`` from now on."""
@@ -77,7 +143,7 @@ class SqliteStore:
         """Refuse what still waits, fold the journal into the file and let go of it."""
         if self._closed:
             return
-        self._closed = True
+        self._closed = _CLOSED
         if self._committer:
             self._committer.shutdown()  # a commit that is under way is let through
         self._roll_back()
@@ -235,6 +301,21 @@ class _SqliteTransaction:
             raise self._failure from error
 
 
+@contextmanager
+def reading(folder: Path, *, immutable: bool = False) -> Iterator[Transaction]:
+    """The store in ``folder`` as it is at one moment, for as long as the block lasts; it may be in use.
+
+    ``immutable``: nobody writes it, so nothing is left beside it.
+    """
+    with closing(opened(folder / FILE, immutable=immutable)) as connection:
+        connection.execute("BEGIN")
+        yield _SqliteTransaction(connection)
+
+
+def _nothing() -> None:
+    """What is done once all that came before is."""
+
+
 def _refuse(group: _Group, reason: StoreError) -> None:
     for _, future in group:
         if not future.done():
@@ -242,11 +323,12 @@ def _refuse(group: _Group, reason: StoreError) -> None:
 
 
 def _unwritten(error: BaseException) -> StoreError:
-    return StoreError(f"The store could not be written: {error}. Nothing of the request was kept.")
+    advice = f"{FREE_SPACE} " if any(sign in str(error) for sign in _NO_ROOM) else ""
+    return StoreError(f"The store could not be written: {error}. {advice}Nothing of the request was kept.")
 
 
 def _open(folder: Path | None, synchronous: str) -> sqlite3.Connection:
-    where = str(folder / "store.sqlite") if folder else ":memory:"
+    where = str(folder / FILE) if folder else ":memory:"
     connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(
@@ -258,7 +340,7 @@ def _open(folder: Path | None, synchronous: str) -> sqlite3.Connection:
                 f"The data in {folder} was written by a newer cloudlet (layout {found}, this one "
                 f"knows {VERSION}). Start that one, or give another folder with --data."
             )
-        connection.executescript(_OPEN.format(synchronous=synchronous))
+        connection.executescript(_OPEN.format(synchronous=synchronous, folded_at=_FOLDED_AT))
         if found != VERSION:
             connection.execute(f"PRAGMA user_version = {VERSION}")
     except (sqlite3.Error, Newer) as error:

@@ -6,7 +6,7 @@ Where a table lives is its scope: ``region`` (the rule), ``account`` (IAM) or ``
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -30,6 +30,18 @@ def _prefix(account: str, region: str, name: str) -> bytes:
     return pack((account, region, name))
 
 
+class Shape(Protocol):
+    """What a table, an agenda and a log have in common: records under keys that begin with one name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def decode(self) -> Callable[[bytes], Any]: ...
+
+
+SHAPES: dict[str, Shape] = {}  # every shape that was made, by its name, for those who look after all of them
+
+
 class Table(Generic[R]):
     """Records of one type by key.
 
@@ -46,28 +58,29 @@ class Table(Generic[R]):
         indexes: Mapping[str, Callable[[R], Key | None]] | None = None,
     ) -> None:
         self.name, self.reach = name, reach
-        self._decode = msgspec.msgpack.Decoder(record).decode
-        self._indexes = dict(indexes or {})
+        self.decode = msgspec.msgpack.Decoder(record).decode
+        self.indexes = dict(indexes or {})
+        SHAPES[name] = self
 
     def get(self, scope: Scope, *key: Part) -> R | None:
         """The record under ``key``, or None."""
         raw = scope.tx.get(prefix_of(scope, self.reach, self.name) + pack(key))
-        return None if raw is None else self._decode(raw)
+        return None if raw is None else self.decode(raw)
 
     def put(self, scope: Scope, *key: Part, record: R) -> None:
         """Set the record under ``key``."""
         prefix, tail = prefix_of(scope, self.reach, self.name), pack(key)
-        if self._indexes:
+        if self.indexes:
             old = scope.tx.get(prefix + tail)
-            self._reindex(scope, tail, None if old is None else self._decode(old), record)
+            self._reindex(scope, tail, None if old is None else self.decode(old), record)
         scope.tx.put(prefix + tail, _ENCODE(record))
 
     def delete(self, scope: Scope, *key: Part) -> None:
         """Forget the record under ``key``."""
         prefix, tail = prefix_of(scope, self.reach, self.name), pack(key)
-        if self._indexes:
+        if self.indexes:
             old = scope.tx.get(prefix + tail)
-            self._reindex(scope, tail, None if old is None else self._decode(old), None)
+            self._reindex(scope, tail, None if old is None else self.decode(old), None)
         scope.tx.delete(prefix + tail)
 
     def items(
@@ -84,14 +97,14 @@ class Table(Generic[R]):
             edge = prefix + pack(after)
             start, stop = (start, min(edge, stop)) if reverse else (max(edge + b"\0", start), stop)
         for key, raw in scope.tx.scan(start, stop, limit=limit, reverse=reverse):
-            yield unpack(key[len(prefix) :]), self._decode(raw)
+            yield unpack(key[len(prefix) :]), self.decode(raw)
 
     def starting(self, scope: Scope, text: str, *, limit: int = -1) -> Iterator[tuple[Key, R]]:
         """Records whose first key part is a text that starts with ``text``."""
         prefix = prefix_of(scope, self.reach, self.name)
         start = prefix + pack((text,))[:-1]
         for key, raw in scope.tx.scan(start, start + b"\xff", limit=limit):
-            yield unpack(key[len(prefix) :]), self._decode(raw)
+            yield unpack(key[len(prefix) :]), self.decode(raw)
 
     def find(self, scope: Scope, index: str, *key: Part, limit: int = -1) -> Iterator[tuple[Key, R]]:
         """Keys and records that ``index`` holds under ``key`` (or a part of it)."""
@@ -100,10 +113,10 @@ class Table(Generic[R]):
         for _, tail in list(scope.tx.scan(start, start + b"\xff", limit=limit)):
             raw = scope.tx.get(own + tail)
             if raw is not None:
-                yield unpack(tail), self._decode(raw)
+                yield unpack(tail), self.decode(raw)
 
     def _reindex(self, scope: Scope, tail: bytes, old: R | None, new: R | None) -> None:
-        for index, key_of in self._indexes.items():
+        for index, key_of in self.indexes.items():
             before = key_of(old) if old is not None else None
             now = key_of(new) if new is not None else None
             if before == now:

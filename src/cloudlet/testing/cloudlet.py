@@ -36,6 +36,7 @@ class Cloudlet:
     def __init__(self, host: Host, running: app.Cloudlet, beside: Path) -> None:
         self._host, self._running, self._kernel, self._beside = host, running, running.kernel, beside
         self._outcomes: list[Outcome] = []
+        self._kept: dict[str, list[Outcome]] = {}  # of snapshots
         self._clients: dict[str, Any] = {}
         self.endpoint, self.account, self.region = host.endpoint, ACCOUNT, REGION
         self.clock = Hands(host, running.clock)
@@ -69,6 +70,16 @@ class Cloudlet:
             raise DeploymentFailed(f"{outcome.stack_name}: {outcome.status}. {outcome.reason}{failures}")
         self._outcomes.append(outcome)
         return outcome.outputs
+
+    def snapshot(self, name: str) -> None:
+        """Keep all there is now, to go back to with ``restore`` as often as one likes; the clock with it."""
+        self._host.run(self._running.save(name))
+        self._kept[name] = list(self._outcomes)
+
+    def restore(self, name: str) -> None:
+        """Go back to what ``snapshot`` kept: what runs is broken off, and what came after never was."""
+        self._host.run(self._running.restore(name))
+        self._outcomes = list(self._kept[name])
 
     def name_of(self, logical_id: str) -> str:
         """What a deployed resource is called, by its logical id; what is none comes back as it is."""

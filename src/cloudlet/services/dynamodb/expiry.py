@@ -4,11 +4,13 @@ DynamoDB removes expired items within days; here they go at the moment itself. E
 expiries in an Agenda and one timer set to the earliest, so items that expire cost nothing until they do.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from ...fabric import timers
 from ...kernel import Call
-from ...store import Agenda
+from ...store import Agenda, Scope
 from ...store import Table as Records
 from ...store.keys import pack
 from ...store.table import prefix_of
@@ -79,6 +81,26 @@ def set_next_alarm(call: Call, table: Table) -> None:
     earliest = _agenda.earliest_ms(call, table.rows)
     if earliest is not None:
         _set_alarm(call, table, earliest)
+
+
+def is_enlisted(scope: Scope, rows_id: bytes, key: bytes, at_ms: int) -> bool:
+    """Whether the agenda has the moment at which an item expires."""
+    return _agenda.get(scope, rows_id, at_ms=at_ms, id=key.hex()) is not None
+
+
+def enlisted(scope: Scope, rows_id: bytes) -> Iterator[tuple[int, str, bytes]]:
+    """Every moment of a table's agenda, its name and the item's key."""
+    return ((due.at_ms, due.id, due.work.key) for due in _agenda.items(scope, rows_id))
+
+
+def add(scope: Scope, rows_id: bytes, key: bytes, at_ms: int) -> None:
+    """Put a moment into the agenda; the alarm is not touched."""
+    _agenda.add(scope, rows_id, at_ms=at_ms, id=key.hex(), work=_Expiry(key))
+
+
+def remove(scope: Scope, rows_id: bytes, id: str, at_ms: int) -> None:
+    """Take a moment out of the agenda."""
+    _agenda.remove(scope, rows_id, at_ms=at_ms, id=id)
 
 
 def id_of(table: Table) -> str:

@@ -13,7 +13,7 @@ import io
 import shutil
 import tempfile
 import zipfile
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from ...errors import AwsError, NotHonoured
 from ...kernel import Call, Conversation
 from ...kernel.folders import allowed
 from ...kernel.place import Place
-from ...store import Blobs
+from ...store import Blobs, Writer
+from ...store.api import FULL
 from .errors import InvalidParameterValueException, RequestEntityTooLargeException
 from .limits import UNZIPPED_SIZE, ZIP_SIZE
 
 LOCAL_BUCKET = "cloudlet-local"
+_DIGITS = 64  # of a SHA-256
 
 
 class Package(msgspec.Struct):
@@ -40,6 +42,7 @@ class Package(msgspec.Struct):
     blob: str = ""
     watched: bool = False
     dependencies: str = ""
+    file: Writer | None = None  # of the blob, which stays for as long as this does
 
 
 async def fetch(call: Conversation, code: dict[str, Any]) -> Package:
@@ -71,6 +74,18 @@ def _check(code: dict[str, Any]) -> None:
         raise NotHonoured("cloudlet does not encrypt packages: leave SourceKMSKeyArn out.")
 
 
+def place_of(call: Call | Conversation, folder: str) -> Path:
+    """Where a package's folder lies: in the data folder of today, which may have been moved or branched."""
+    return _place(folder, call.use(Place).folder)
+
+
+@lru_cache(maxsize=4096)
+def _place(folder: str, data: Path) -> Path:
+    path = Path(folder)
+    here = data / "code" / path.name
+    return here if path.parent.name == "code" and len(path.name) == _DIGITS and here.exists() else path
+
+
 def location_of(call: Call, blob: str, folder: str) -> str:
     """The URL from which a package can be downloaded; that of the folder, if it was never a package."""
     return call.use(Place).site("lambda-code", blob) if blob else f"file://{folder}"
@@ -84,7 +99,8 @@ async def unpack(call: Conversation, raw: bytes) -> Package:
         unzipped = await asyncio.to_thread(_extract, raw, folder)
     writer = call.use(Blobs).write()
     writer.add(raw)
-    return Package(str(folder), base64.b64encode(digest.digest()).decode(), len(raw), unzipped, writer.keep())
+    return Package(str(folder), base64.b64encode(digest.digest()).decode(), len(raw), unzipped, writer.keep(),
+                   file=writer)
 
 
 def _extract(raw: bytes, folder: Path) -> int:
@@ -100,7 +116,9 @@ def _extract(raw: bytes, folder: Path) -> int:
             if not folder.exists():
                 _unpack_into(archive, folder)
             return size
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise InvalidParameterValueException(
             "Could not unzip uploaded file. Please check your file, then try to upload again."
         ) from None

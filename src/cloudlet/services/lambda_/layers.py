@@ -11,6 +11,7 @@ import msgspec
 
 from ...arn import Arn
 from ...errors import AccessDeniedException
+from ...fabric import leftovers
 from ...kernel import Call, Conversation
 from ...kernel.permissions import is_outsider, judge
 from ...store import Blobs, Table
@@ -101,7 +102,7 @@ def delete_layer_version(call: Call, layer_name: str, version_number: int) -> No
     if record is None:
         return
     if record.blob:
-        call.use(Blobs).release(call, record.blob, arn_of(call, record))
+        leftovers.release(call, record.blob, arn_of(call, record))
     account.count(call, code_size=-record.code_size)
     layers.delete(call, name, version_number)
 

@@ -18,6 +18,7 @@ from ...identity import service_principal
 from ...kernel import Call, Conversation
 from ...telemetry import Trace
 from . import recursion, reports
+from .code import place_of
 from .concurrency import unreserved
 from .durable import starting
 from .errors import (
@@ -88,8 +89,8 @@ def spec_of(call: Conversation, chosen: Chosen) -> Spec:
         version=record.version,
         runtime=record.runtime,
         handler=record.handler,
-        code=_folder(record.code),
-        layers=tuple(_folder(layer.folder) for layer in record.layers),
+        code=place_of(call, record.code),
+        layers=tuple(place_of(call, layer.folder) for layer in record.layers),
         dependencies=_folder(record.dependencies) if record.dependencies else None,
         memory_mb=trial.memory_mb if trial and trial.memory_mb else record.memory_mb,
         timeout_ms=record.timeout_s * 1000,

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from ...fabric import leftovers
 from ...kernel import Call
 from ...store import Blobs
 from . import account
@@ -70,7 +71,7 @@ def save(call: Call, record: Version) -> None:
     owner = arn_of(call, record.name, record.version)
     before = versions.get(call, record.name, record.version)
     if before and before.blob and before.blob != record.blob:
-        call.use(Blobs).release(call, before.blob, owner)
+        leftovers.release(call, before.blob, owner)
     if record.blob:
         call.use(Blobs).refer(call, record.blob, owner)
     account.count(call, code_size=record.code_size - (before.code_size if before else 0))
@@ -80,7 +81,7 @@ def save(call: Call, record: Version) -> None:
 def drop(call: Call, record: Version) -> None:
     """Keep a version no longer, nor its package."""
     if record.blob:
-        call.use(Blobs).release(call, record.blob, arn_of(call, record.name, record.version))
+        leftovers.release(call, record.blob, arn_of(call, record.name, record.version))
     account.count(call, code_size=-record.code_size)
     versions.delete(call, record.name, record.version)
 

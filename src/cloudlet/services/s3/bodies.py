@@ -8,6 +8,7 @@ has a name of its own and is never written twice, so a copy is one more referenc
 import asyncio
 import base64
 import binascii
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +18,7 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Call, Conversation
-from ...store import Blobs
+from ...store import Blobs, Writer
 from ...wire.http import Request
 from . import checksums, errors
 from .checksums import Digests
@@ -31,12 +32,13 @@ _IN_MEMORY = getattr(os, "RWF_NOWAIT", 0)  # read only what the system has in me
 
 
 class Received(msgspec.Struct):
-    """A body that came in whole, and what it was found to be."""
+    """A body that came in whole, and what it was found to be; its file stays for as long as this does."""
 
     piece: Piece
     md5: bytes
     algorithm: str
     checksum: str
+    file: "Writer | Reading | None" = None
 
     @property
     def etag(self) -> str:
@@ -55,13 +57,14 @@ async def receive(call: Conversation, body: Body, given: tuple[str, str] | None,
     sha256 = headers.get("x-amz-content-sha256", "")
     wants_sha256 = len(sha256) == 64
     digests = Digests({algorithm, "SHA256"} if wants_sha256 else {algorithm})
+    file: Writer | None
     if isinstance(body, Request) and body.stream is not None:
-        piece = await _store_stream(call, body, digests)
+        piece, file = await _store_stream(call, body, digests)
     else:
         data = body.body if isinstance(body, Request) else body or b""
         digests.add(data)
         _check_size(headers, len(data))
-        piece = _store_small(call, data)
+        piece, file = _store_small(call, data)
     try:
         if md5 is not None and digests.md5.digest() != md5:
             raise errors.BadDigest(ExpectedDigest=content_md5,
@@ -76,15 +79,16 @@ async def receive(call: Conversation, body: Body, given: tuple[str, str] | None,
         if given and given[1] != checksum:
             raise errors.BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
     except AwsError:
-        drop(call, piece)
+        if file:
+            file.drop()
         raise
-    return Received(piece, digests.md5.digest(), algorithm, checksum)
+    return Received(piece, digests.md5.digest(), algorithm, checksum, file)
 
 
-def drop(call: Conversation, piece: Piece) -> None:
-    """A body that nothing refers to is not wanted after all."""
-    if piece.blob:
-        call.use(Blobs).remove(piece.blob)
+def drop(received: Received) -> None:
+    """A body that nothing refers to is not wanted after all; one that is another's is left to him."""
+    if isinstance(received.file, Writer):
+        received.file.drop()
 
 
 class Reading:
@@ -147,6 +151,9 @@ async def _read(handle: int, size: int, at: int) -> bytes:
             return bytes(memoryview(buffer)[:count])
         except BlockingIOError:
             pass
+        except OSError as error:  # tmpfs and some others can't say what they have
+            if error.errno != errno.EOPNOTSUPP:
+                raise
     return await asyncio.get_running_loop().run_in_executor(None, os.pread, handle, size, at)
 
 
@@ -183,17 +190,17 @@ def _md5_of(text: str | None) -> bytes | None:
     return raw
 
 
-def _store_small(call: Conversation, data: bytes) -> Piece:
+def _store_small(call: Conversation, data: bytes) -> tuple[Piece, Writer | None]:
     if len(data) <= INLINE_LIMIT:
-        return Piece(len(data), data)
+        return Piece(len(data), data), None
     name = call.ids.hex(32)
     writer = call.use(Blobs).write(name)
     writer.add(data)
     writer.keep()
-    return Piece(len(data), b"", name)
+    return Piece(len(data), b"", name), writer
 
 
-async def _store_stream(call: Conversation, request: Request, digests: Digests) -> Piece:
+async def _store_stream(call: Conversation, request: Request, digests: Digests) -> tuple[Piece, Writer]:
     """Write the stream to a file, digesting one piece while the next arrives."""
     assert request.stream is not None
     loop, name = asyncio.get_running_loop(), call.ids.hex(32)
@@ -226,4 +233,4 @@ async def _store_stream(call: Conversation, request: Request, digests: Digests) 
             await asyncio.wait([busy])
         writer.drop()
         raise
-    return Piece(digests.size, b"", name)
+    return Piece(digests.size, b"", name), writer

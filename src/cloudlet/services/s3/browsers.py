@@ -89,7 +89,7 @@ async def _upload(call: Conversation, bucket: str, request: Request) -> Response
     try:
         result = await there.transact(finish)
     except BaseException:
-        bodies.drop(there, received.piece)
+        bodies.drop(received)
         raise
     return _done(there, bucket, key, fields, result)
 

@@ -127,7 +127,7 @@ async def upload_part_copy(
     try:
         return await call.transact(finish)
     except BaseException:
-        bodies.drop(call, received.piece)
+        bodies.drop(received)
         raise
 
 
@@ -225,12 +225,12 @@ async def _digest(call: Conversation, pieces: list[Piece], start: int, stop: int
 
 async def _duplicate(call: Conversation, pieces: list[Piece], start: int, stop: int,
                      algorithm: str) -> Received:
-    """Some of an object's bytes as a body of their own."""
+    """Some of an object's bytes as a body of their own; all of them stay where they are."""
     reading = bodies.Reading(call.use(Blobs), pieces, start, stop)
     if len(pieces) == 1 and (start, stop) == (0, pieces[0].size):
         digests = await _digest(call, pieces, start, stop, algorithm)
         return Received(Piece(stop, pieces[0].data, pieces[0].blob), digests.md5.digest(), algorithm,
-                        digests.text(algorithm))
+                        digests.text(algorithm), reading)
     digests = Digests((algorithm,))
     if stop - start <= INLINE_LIMIT:
         data = b"".join([piece async for piece in reading])
@@ -246,4 +246,5 @@ async def _duplicate(call: Conversation, pieces: list[Piece], start: int, stop: 
         writer.drop()
         raise
     writer.keep()
-    return Received(Piece(stop - start, b"", name), digests.md5.digest(), algorithm, digests.text(algorithm))
+    return Received(Piece(stop - start, b"", name), digests.md5.digest(), algorithm, digests.text(algorithm),
+                    writer)

@@ -1,11 +1,7 @@
-"""What objects and parts leave behind: their bytes, taken away in the same transaction.
+"""What objects and parts leave behind: their bytes, taken away in the same transaction."""
 
-A file can only be removed once the transaction that gave it up is committed; so that is work for the
-clock, due at once.
-"""
-
-from ...fabric import timers
-from ...kernel import Call
+from ...fabric import leftovers
+from ...kernel import Call, Conversation
 from ...store import Blobs
 from .nouns import Content, Object, Piece, contents, parts, uploads
 from .service import s3
@@ -21,21 +17,15 @@ def refer(call: Call, pieces: list[Piece], owner: str) -> None:
 
 def release(call: Call, pieces: list[Piece], owner: str) -> None:
     """Say that ``owner`` needs the files of ``pieces`` no more; what nobody needs is removed."""
-    blobs = call.use(Blobs)
     for piece in pieces:
         if piece.blob:
-            blobs.release(call, piece.blob, owner)
-            timers.schedule(call.elsewhere(service="s3"), remove_file, at_ms=call.now_ms,
-                            id=f"s3-{piece.blob}",
-                            blob=piece.blob)
+            leftovers.release(call, piece.blob, owner)
 
 
 @s3.task
-def remove_file(call: Call, blob: str) -> None:
-    """Remove a file, if nobody needs it."""
-    blobs = call.use(Blobs)
-    if not blobs.is_referred(call, blob):
-        blobs.remove(blob)
+async def remove_file(call: Conversation, blob: str) -> None:
+    """Remove a file, if nobody needs it: what an older cloudlet left to its clock."""
+    await leftovers.remove(call, [blob])
 
 
 def owner_of(bucket: str, key: bytes, sequence: int) -> str:

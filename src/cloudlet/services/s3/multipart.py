@@ -82,7 +82,7 @@ async def upload_part(
     upload = await call.transact(prepare)
     received = await bodies.receive(call, body, given, content_md5, upload.algorithm or checksums.DEFAULT)
     if upload.algorithm and received.algorithm != upload.algorithm:
-        bodies.drop(call, received.piece)
+        bodies.drop(received)
         raise errors.InvalidRequest("Checksum Type mismatch occurred, expected checksum Type: "
                                     f"{upload.algorithm.lower()}, "
                                     f"actual checksum Type: {received.algorithm.lower()}")
@@ -96,7 +96,7 @@ async def upload_part(
     try:
         return await call.transact(finish)
     except BaseException:
-        bodies.drop(call, received.piece)
+        bodies.drop(received)
         raise
 
 

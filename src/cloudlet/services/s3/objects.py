@@ -53,7 +53,7 @@ async def put_object(
     try:
         return await call.transact(finish)
     except BaseException:
-        bodies.drop(call, received.piece)
+        bodies.drop(received)
         raise
 
 

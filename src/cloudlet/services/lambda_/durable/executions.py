@@ -95,14 +95,14 @@ class Output(msgspec.Struct):
     log: str = ""  # the end of the last invocation's
 
 
-class _Entry(msgspec.Struct):
-    pass
+class Entry(msgspec.Struct):
+    """That an execution has a status."""
 
 
 executions = Table("lambda.executions", Execution,
                    indexes={"name": lambda record: (record.function, record.name)})
 outputs = Table("lambda.execution-outputs", Output)
-by_status = Table("lambda.executions-by-status", _Entry)  # function, status, id
+by_status = Table("lambda.executions-by-status", Entry)  # function, status, id
 
 
 def execution_arn(call: Call | Conversation, record: Execution) -> str:
@@ -136,7 +136,7 @@ def enter(call: Call, record: Execution, status: str) -> None:
     """Let an execution have that status; what lists by status knows."""
     by_status.delete(call, record.function, record.status, record.id)
     record.status = status
-    by_status.put(call, record.function, status, record.id, record=_Entry())
+    by_status.put(call, record.function, status, record.id, record=Entry())
 
 
 def new_id(call: Call) -> str:
