@@ -22,7 +22,7 @@ APT := $(if $(ROOT),$(shell command -v apt-get))
 TESTS ?= tests
 JOBS ?= 2
 
-.PHONY: all setup demo test format lint types docs bench node postgres clean
+.PHONY: all setup demo test format lint types docs bench node postgres rabbitmq clean
 .DEFAULT_GOAL := all
 
 all: format lint types test
@@ -63,7 +63,7 @@ node:
 demo: setup
 	@$(BIN)/python examples/shop/demo.py $(if $(ONCE),--once)
 
-test: $(VENV)/.dev node postgres
+test: $(VENV)/.dev node postgres rabbitmq
 	@$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
 # A server of the tests' own needs PostgreSQL's programs. Where they are missing and may be installed
@@ -77,6 +77,17 @@ postgres:
 			--no-install-recommends postgresql; } >/tmp/cloudlet-apt.log 2>&1 \
 			|| echo "· PostgreSQL could not be installed (see /tmp/cloudlet-apt.log); its tests are skipped"; \
 		rm -f $$conf; \
+	fi
+
+# A broker of the tests' own needs RabbitMQ's programs: as above, and the package's service is not started.
+rabbitmq:
+	@if [ ! -e /usr/lib/rabbitmq/bin/rabbitmq-server ] && [ -n "$(APT)" ]; then \
+		echo "· installing RabbitMQ's programs for the tests of mappings that read it"; \
+		rule=/usr/sbin/policy-rc.d; [ -e $$rule ] && rule= || { printf '#!/bin/sh\nexit 101\n' > $$rule; chmod +x $$rule; }; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends rabbitmq-server; } >/tmp/cloudlet-apt.log 2>&1 \
+			|| echo "· RabbitMQ could not be installed (see /tmp/cloudlet-apt.log); its tests are skipped"; \
+		[ -z "$$rule" ] || rm -f $$rule; \
 	fi
 
 format: $(VENV)/.dev

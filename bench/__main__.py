@@ -12,6 +12,7 @@ from typing import Any
 
 from .cases import CASES, GROWTHS, Case, function
 from .cloud import Cloud, Recorded, answers, moto, scratch, started
+from .events import events
 from .figures import Bench, Row
 from .functions import functions
 from .load import WRK, Load, press
@@ -194,6 +195,7 @@ def main() -> None:
         there = _services(cloud)
         operations(bench, cloud, there)
         functions(bench, cloud, there)
+        events(bench, cloud, there)
         growth(bench, cloud, there)
     footprint(bench, there)
     if not options.no_peers:

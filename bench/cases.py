@@ -11,7 +11,7 @@ from .load import fill
 
 ROLE = "arn:aws:iam::000000000000:role/bench"
 _MANY = 64  # different requests of one kind, sent in turn
-_BODY = "hello world"
+BODY = "hello world"
 
 
 class Case(NamedTuple):
@@ -39,14 +39,14 @@ class Growth(NamedTuple):
 def send(cloud: Cloud) -> list[Recorded]:
     sqs = cloud.client("sqs")
     url = sqs.create_queue(QueueName="send")["QueueUrl"]
-    return [recorded(sqs, "send_message", QueueUrl=url, MessageBody=_BODY)]
+    return [recorded(sqs, "send_message", QueueUrl=url, MessageBody=BODY)]
 
 
 def send_receive_delete(cloud: Cloud) -> list[Recorded]:
     sqs = cloud.client("sqs")
     url = sqs.create_queue(QueueName="three")["QueueUrl"]
     return [
-        recorded(sqs, "send_message", QueueUrl=url, MessageBody=_BODY),
+        recorded(sqs, "send_message", QueueUrl=url, MessageBody=BODY),
         recorded(sqs, "receive_message", QueueUrl=url),
         recorded(sqs, "delete_message", QueueUrl=url, ReceiptHandle="HANDLE"),
     ]
@@ -135,10 +135,10 @@ def grow_queue(cloud: Cloud, depth: int) -> list[Recorded]:
         sqs,
         "send_message_batch",
         QueueUrl=url,
-        Entries=[{"Id": str(n), "MessageBody": _BODY} for n in range(10)],
+        Entries=[{"Id": str(n), "MessageBody": BODY} for n in range(10)],
     )
     fill(cloud, [batch] * (depth // 10))
-    return [recorded(sqs, "send_message", QueueUrl=url, MessageBody=_BODY)]
+    return [recorded(sqs, "send_message", QueueUrl=url, MessageBody=BODY)]
 
 
 def put_event(cloud: Cloud) -> list[Recorded]:
@@ -156,9 +156,9 @@ def grow_rules(cloud: Cloud, rules: int, name: str = "") -> list[Recorded]:
     for n in range(rules):
         pattern = {"source": ["shop"], "detail-type": [f"Type {n}"]}
         events.put_rule(Name=f"rule{n}", EventBusName=name, EventPattern=json.dumps(pattern))
-    queue = f"arn:aws:sqs:us-east-1:000000000000:{name}"
-    events.put_targets(Rule="rule7", EventBusName=name, Targets=[{"Id": "queue", "Arn": queue}])
-    entry = {"Source": "shop", "DetailType": "Type 7", "Detail": '{"order": 7}', "EventBusName": name}
+    queue, mine = f"arn:aws:sqs:us-east-1:000000000000:{name}", min(7, rules - 1)
+    events.put_targets(Rule=f"rule{mine}", EventBusName=name, Targets=[{"Id": "queue", "Arn": queue}])
+    entry = {"Source": "shop", "DetailType": f"Type {mine}", "Detail": '{"order": 7}', "EventBusName": name}
     return [recorded(events, "put_events", Entries=[entry])]
 
 
@@ -254,6 +254,6 @@ CASES = (
 )
 GROWTHS = (
     Growth("SendMessage at depth", ("sqs",), (100, 100_000), grow_queue),
-    Growth("PutEvents on a bus with rules", ("events", "sqs"), (10, 300), grow_rules),
+    Growth("PutEvents on a bus with rules", ("events", "sqs"), (10, 1_000), grow_rules),
     Growth("Query in a table of", ("dynamodb",), (1_000, 1_000_000), grow_table),
 )

@@ -165,6 +165,11 @@ def wire(request: Recorded) -> bytes:
 
 def exchange(connection: socket.socket) -> int:
     """Read one answer; its status."""
+    return exchanged(connection)[0]
+
+
+def exchanged(connection: socket.socket) -> tuple[int, bytes]:
+    """Read one answer: its status and its body (one that comes in chunks as they came)."""
     head = b""
     while b"\r\n\r\n" not in head:
         piece = connection.recv(1 << 18)
@@ -179,8 +184,9 @@ def exchange(connection: socket.socket) -> int:
     else:
         left = int(lower.partition(b"content-length:")[2].split(b"\r\n")[0] or 0) - len(body)
         while left > 0:
-            left -= len(connection.recv(1 << 18))
-    return int(head.split(b" ", 2)[1])
+            body += (piece := connection.recv(1 << 18))
+            left -= len(piece)
+    return int(head.split(b" ", 2)[1]), body
 
 
 def fill(cloud: Cloud, requests: Sequence[Recorded], threads: int = 4) -> None:
@@ -209,4 +215,4 @@ def fill(cloud: Cloud, requests: Sequence[Recorded], threads: int = 4) -> None:
         raise RuntimeError(f"filling it was answered with {failures[0]}")
 
 
-__all__ = ["WRK", "Load", "exchange", "fill", "press", "wire"]
+__all__ = ["WRK", "Load", "exchange", "exchanged", "fill", "press", "wire"]

@@ -16,6 +16,7 @@ import msgspec
 from .clock import Clock
 from .errors import AwsError
 from .fabric import leftovers
+from .fabric.brokers import Brokers
 from .fabric.standing import Supervisor
 from .fabric.timers import Timers
 from .functions import Pool, Spec
@@ -54,6 +55,7 @@ class Options(msgspec.Struct, frozen=True):
     network: Network = "host"  # of functions: the machine's, or each its own with nothing but the cloudlet
     isolation: Isolation = "available"  # "strict" starts only where functions are held by every wall
     token: str = ""  # who shows it may use the cloudlet's own API; empty: one is made up
+    brokers: dict[str, str] = {}  # where those of Amazon MQ are: amqp://… by ARN or name
 
 
 class Cloudlet:
@@ -75,6 +77,7 @@ class Cloudlet:
         self.pool.sink = self._between
         self.kernel.provide(self.pool)
         self.kernel.provide(self.journal)
+        self.kernel.provide(Brokers(options.brokers))
         self.control = Control(self.kernel, self.clock)
         self.snapshots = self.folder / snapshots.FOLDER
         self.control.more |= Snapshots(self.save, self.restore, self.snapshots).answers

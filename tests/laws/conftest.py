@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from cloudlet.gateway.connection import Limits
+from cloudlet.gateway.home import Limits
 from cloudlet.store.sqlite import SqliteStore
 
 from .sockets import Site

@@ -229,9 +229,6 @@ def furnish(victim, there):
         victim.client("s3").create_bucket(Bucket="crash")
         kinds.append("store")
     if {"lambda", "dynamodb"} <= there and os.environ.get("CLOUDLET_CRASH_LAMBDA", "1") == "1":
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("index.py", HANDLER)
         victim.client("lambda").create_function(
             FunctionName="crash",
             Runtime="python3.11",
@@ -239,7 +236,7 @@ def furnish(victim, there):
             Timeout=60,
             MemorySize=1769,
             Role="arn:aws:iam::000000000000:role/crash",
-            Code={"ZipFile": packed.getvalue()},
+            Code={"ZipFile": packed_function(HANDLER)},
         )
         # two at once: a storm of cold starts on a small machine would say nothing about durability
         victim.client("lambda").put_function_concurrency(FunctionName="crash", ReservedConcurrentExecutions=2)
@@ -247,15 +244,30 @@ def furnish(victim, there):
     return kinds
 
 
-def drain(client, url):
-    """Every message of a queue, by its body: how often it is there."""
+def packed_function(source):
+    """A function's code as Lambda takes it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", source)
+    return packed.getvalue()
+
+
+def by_body(messages):
+    """The ids of messages by their bodies: how often each is there."""
     found = {}
+    for message in messages:
+        found.setdefault(message["Body"], []).append(message["MessageId"])
+    return found
+
+
+def drain(client, url):
+    """Every message of a queue, in its order."""
+    found = []
     while True:
         got = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         if not got:
             return found
-        for message in got:
-            found.setdefault(message["Body"], []).append(message["MessageId"])
+        found += got
         client.delete_message_batch(
             QueueUrl=url,
             Entries=[
@@ -289,18 +301,18 @@ def verify(victim, works):
     base = f"http://127.0.0.1:{victim.port}/000000000000"
     for kind, queue in (("send", "crash"), ("send_once", "crash.fifo")):
         if kind in by_kind:
-            found = drain(victim.client("sqs"), f"{base}/{queue}")
+            found = by_body(drain(victim.client("sqs"), f"{base}/{queue}"))
             for work in by_kind[kind]:
                 lost = [id for id, message in work.acknowledged.items() if message not in found.get(id, [])]
                 assert not lost, f"{len(lost)} of {len(work.acknowledged)} messages are lost: {lost[:5]}"
             twice = {body: ids for body, ids in found.items() if len(ids) > 1}
             assert not twice, f"there twice: {list(twice.items())[:5]}"
     if "delete" in by_kind:
-        back = {id for ids in drain(victim.client("sqs"), f"{base}/deleted").values() for id in ids}
+        back = {one["MessageId"] for one in drain(victim.client("sqs"), f"{base}/deleted")}
         for work in by_kind["delete"]:
             assert not back & work.removed, "a deleted message came back"
     if "tell" in by_kind:
-        told = {json.loads(body) for body in drain(victim.client("sqs"), f"{base}/told")}
+        told = {json.loads(one["Body"]) for one in drain(victim.client("sqs"), f"{base}/told")}
         for work in by_kind["tell"]:
             assert work.acknowledged.keys() <= told, "an event that was acknowledged is lost"
     if "put" in by_kind:

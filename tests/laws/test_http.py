@@ -176,7 +176,6 @@ def test_no_header_of_ours_becomes_two(serve, header):
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"CONNECT h:443 HTTP/1.1\r\nhost: h\r\n\r\n",
         b"\0" * 100,
         b"GET / HTTP/1.1\r\nbad header: 1\r\n\r\n",

@@ -55,10 +55,13 @@ from .reports import Aside, Report, report
 @click.option("--isolation", default="available", show_default=True,
               type=click.Choice(["available", "strict"]),
               help="Hold functions by every wall this machine has, or refuse to start if one is missing.")
+@click.option("--broker", multiple=True, metavar="NAME=URL",
+              help="Where a RabbitMQ is (amqp://HOST:PORT) that mappings know as the Amazon MQ broker NAME, "
+                   "which may be an ARN.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
 def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool, durability: Durability,
             postgres: str, parameter: tuple[str, ...], nearest_runtime: bool, debug: tuple[str, ...],
-            network: Network, isolation: Isolation, as_json: bool) -> None:
+            network: Network, isolation: Isolation, broker: tuple[str, ...], as_json: bool) -> None:
     """Start a cloudlet, deploy the application in PATH and watch it.
 
     A saved handler is live on the next request; a saved template is a stack update. Ctrl-C ends it.
@@ -68,7 +71,7 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
     options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres,
                       nearest_runtime=nearest_runtime, network=network, isolation=isolation,
-                      token=os.environ.get(TOKEN_VARIABLE, ""))
+                      token=os.environ.get(TOKEN_VARIABLE, ""), brokers=_brokers(broker))
     application = Wish(path.resolve(), paper.pairs(parameter), dict(wished(one) for one in debug))
     _allow_many_files()
     _write_log()
@@ -83,6 +86,15 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
         raise _no_door(error, host, port) from None
     finally:
         aside.close()
+
+
+def _brokers(given: tuple[str, ...]) -> dict[str, str]:
+    """Where brokers are, by name or ARN."""
+    found = paper.pairs(given)
+    for name, url in found.items():
+        if not url.startswith(("amqp://", "amqps://")):
+            raise click.UsageError(f"--broker {name}={url}: the URL must begin with amqp:// or amqps://.")
+    return found
 
 
 class Wish(NamedTuple):

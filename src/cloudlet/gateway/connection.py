@@ -8,46 +8,21 @@ the stream is full, so no body is ever held in memory.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NoReturn, Protocol
+from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import httptools
-import msgspec
 
 from ..functions.doors import Guest
 from ..wire.http import Request, Response
 from .exchange import Exchange, Stream, refusal
-
-Handler = Callable[[Request], Awaitable[Response]]
+from .home import Home
 
 SMALL_BODY = 256 << 10  # bytes; a larger body is streamed
 PIPELINED = 32  # requests waiting on one connection before it is left unread
 _JOINED = 32 << 10  # bytes; a larger body is not copied behind its head
-_TRAILERS = 64
+TRAILERS = 64  # fields behind a body
 _LINGER_S = 1.0  # how long a refused client may go on sending, so that it comes to read why
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How much, and how slowly, a client may send."""
-
-    head: int = 64 << 10  # bytes of request line and headers, and of trailers
-    unread: int = 64 << 20  # bytes of a body that nobody wanted, before the connection is closed instead
-    idle_s: float = 120.0  # an idle connection is closed after this
-    stalled_s: float = 60.0  # a head that is not whole, a body that stands still, a client that does not read
-
-
-class Home(Protocol):
-    """What a connection needs of the server it belongs to."""
-
-    handler: Handler
-    limits: Limits
-    loop: asyncio.AbstractEventLoop
-    report: Callable[[BaseException], None]
-    stopping: bool
-
-    def date(self) -> str: ...
-    def join(self, connection: "Connection", /) -> None: ...
-    def forget(self, connection: "Connection", /) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -94,7 +69,10 @@ class Connection(asyncio.Protocol):
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            self._refuse(*(self._wrong or (400, f"Malformed request: {error}")))
+            if str(error).startswith("Pause on PRI") and self._task is None:
+                self._hand_over(data)
+            else:
+                self._refuse(*(self._wrong or (400, f"Malformed request: {error}")))
         else:
             # chunks and their extensions may cost something, but not without end
             if self._framing > self._limits.head + 16 * self._size:
@@ -142,7 +120,7 @@ class Connection(asyncio.Protocol):
             self._fail(431, self._too_large())
         key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
         if self._current is not None:
-            if len(self._current.request.trailers) < _TRAILERS:
+            if len(self._current.request.trailers) < TRAILERS:
                 self._current.request.trailers[key] = text
         elif key not in self._headers:
             self._headers[key] = text
@@ -226,6 +204,18 @@ class Connection(asyncio.Protocol):
         """Close at once, whatever was still to be said."""
         self._closing = True
         self._transport.abort()
+
+    def _hand_over(self, data: bytes) -> None:
+        """The client speaks HTTP/2: let one who does have the socket, and what came behind the preface."""
+        from .http2 import PREFACE, Http2  # 60 ms, and few ask for it
+
+        if self._watch:
+            self._watch.cancel()
+        other = Http2(self._server, self._transport, self._peer, self.guest)
+        self._transport.set_protocol(other)
+        self._server.forget(self)
+        self._server.join(other)
+        other.data_received(PREFACE + data[len(PREFACE) - self._framing + len(data) :])
 
     def _too_large(self) -> str:
         return f"The request's headers are larger than {self._limits.head} bytes."

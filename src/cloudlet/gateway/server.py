@@ -1,4 +1,7 @@
-"""HTTP/1.1 on a thin asyncio protocol over httptools, measured against frameworks and kept for its speed."""
+"""HTTP/1.1 on a thin asyncio protocol over httptools, measured against frameworks and kept for its speed.
+
+Who opens with HTTP/2's preface is handed over to :mod:`.http2`.
+"""
 
 import asyncio
 import socket
@@ -8,7 +11,8 @@ from contextlib import suppress
 from email.utils import formatdate
 
 from ..functions.doors import MOST_CONNECTIONS, Guest
-from .connection import Connection, Handler, Limits
+from .connection import Connection
+from .home import Guarded, Handler, Limits
 
 _DEFAULT = Limits()
 
@@ -21,7 +25,7 @@ class Server:
     ) -> None:
         self.handler, self.report, self.limits = handler, report, limits
         self.loop = asyncio.get_running_loop()
-        self.connections: set[Connection] = set()
+        self.connections: set[Guarded] = set()
         self.stopping = False
         self._server: asyncio.Server | None = None
         self._none_left = asyncio.Event()
@@ -53,7 +57,7 @@ class Server:
         for connection in tuple(self.connections):
             connection.abort()
 
-    def join(self, connection: Connection) -> None:
+    def join(self, connection: Guarded) -> None:
         """That connection is here; it is one too many if it is of a function that has enough."""
         self.connections.add(connection)
         if connection.guest:
@@ -61,7 +65,7 @@ class Server:
             if connection.guest.connections > MOST_CONNECTIONS:
                 connection.abort()
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Guarded) -> None:
         """That connection is no more."""
         if connection in self.connections and connection.guest:
             connection.guest.connections -= 1

@@ -1,12 +1,12 @@
-// What the SDK for JavaScript does with a stream. It speaks HTTP/2 to Kinesis unless it is told otherwise.
+// What the SDK for JavaScript does with a stream. It speaks HTTP/2 to Kinesis unless "1" is wished for.
 import {
   GetRecordsCommand, GetShardIteratorCommand, KinesisClient, PutRecordsCommand, SubscribeToShardCommand,
 } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
-const [endpoint, StreamName, ConsumerARN] = process.argv.slice(2);
+const [endpoint, StreamName, ConsumerARN, version] = process.argv.slice(2);
 const client = new KinesisClient({
-  endpoint, region: "us-east-1", requestHandler: new NodeHttpHandler(),
+  endpoint, region: "us-east-1", requestHandler: version === "1" ? new NodeHttpHandler() : undefined,
   credentials: { accessKeyId: "test", secretAccessKey: "test" },
 });
 const text = (records) => records.map((one) => Buffer.from(one.Data).toString());

@@ -84,11 +84,12 @@ def test_aggregated_records_are_taken_apart_again(make):
 
 @pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node.js is not installed")
 @pytest.mark.timeout(300)  # the packages are fetched the first time
-def test_the_sdk_for_javascript_writes_reads_and_subscribes(make, tmp_path):
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_the_sdk_for_javascript_writes_reads_and_subscribes_over_either_http(make, tmp_path, version):
     stream = make()
     program = shutil.copy(Path(__file__).with_name("client.mjs"), tmp_path)
     (tmp_path / "node_modules").symlink_to(installed("kinesis") / "node_modules")
-    done = subprocess.run(["node", program, stream.running.url, stream.name, stream.consumer()],
+    done = subprocess.run(["node", program, stream.running.url, stream.name, stream.consumer(), version],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"failed": 0, "got": ["a", "b"], "pushed": ["a", "b"],

@@ -3,7 +3,7 @@
 What AWS keeps in order stays in order: a rule that reorders leaves streams and FIFO queues alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,8 +20,13 @@ from .runner import run
 _IDENTITY = "invokeIdentityArn"
 
 async def carry(call: Conversation, source: str, name: Name, records: Sequence[Record],
-                envelope: Mapping[str, Any], *, ordered: bool) -> tuple[Outcome, Version]:
-    """Run the function on a batch; on one that comes twice, it runs twice and the second answer counts."""
+                envelope: Mapping[str, Any], *, ordered: bool,
+                shape: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
+                ) -> tuple[Outcome, Version]:
+    """Run the function on a batch; on one that comes twice, it runs twice and the second answer counts.
+
+    ``shape`` makes the event of the records, where they don't stand under ``Records``.
+    """
     target, records = arn_of(call, name.name, name.qualifier), list(records)
     try:
         way = call.kernel.faults.way("lambda", source, target, call.now_ms)
@@ -31,7 +36,8 @@ async def carry(call: Conversation, source: str, name: Name, records: Sequence[R
         way.order.shuffle(records)
     if way.delay_ms:
         await call.kernel.clock.sleep_until(call.now_ms + way.delay_ms)
-    payload = msgspec.json.encode({"Records": await _events(call, name, records), **envelope})
+    events = await _events(call, name, records)
+    payload = msgspec.json.encode(shape(events) if shape else {"Records": events, **envelope})
     call.see("taken", target, source=source, event=call.id, why=f"a batch of {len(records)}", payload=payload)
     for _ in range(way.copies):
         result = await run(call, name, payload)

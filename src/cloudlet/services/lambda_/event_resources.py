@@ -55,12 +55,43 @@ class Destinations(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         return {key: {"Destination": one.destination} for key, one in both if one}
 
 
+class Access(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """How to get into a broker."""
+
+    type: str
+    uri: str = msgspec.field(name="URI")
+
+
+class Endpoints(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """Where Kafka is; CloudFormation has a name of its own for it."""
+
+    kafka_bootstrap_servers: list[str] | None = None
+
+
+class Cluster(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """A Kafka cluster of one's own."""
+
+    endpoints: Endpoints
+
+    def said(self) -> Config:
+        """As the operations take it."""
+        return {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": self.endpoints.kafka_bootstrap_servers}}
+
+
+class Group(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """As what Kafka is read."""
+
+    consumer_group_id: str | None = None
+    consumption_mode: str | None = None
+
+
 @lambda_.resource("AWS::Lambda::EventSourceMapping")
 class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """A mapping from a source to a function."""
 
     REPLACED_BY: ClassVar[frozenset[str]] = frozenset(
-        {"EventSourceArn", "StartingPosition", "StartingPositionTimestamp"})
+        {"EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "SelfManagedEventSource",
+         "Topics", "Queues", "SelfManagedKafkaEventSourceConfig"})
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"Id", "EventSourceMappingArn"})
     function_name: str
     event_source_arn: str | None = None
@@ -80,13 +111,21 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     destination_config: Destinations | None = None
     metrics_config: Metrics | None = None
     tags: list[Tag] | None = None
+    topics: list[str] | None = None
+    queues: list[str] | None = None
+    source_access_configurations: list[Access] | None = None
+    self_managed_event_source: Cluster | None = None
+    self_managed_kafka_event_source_config: Group | None = None
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateEventSourceMapping."""
         tags = own_tags(this, self.tags)
-        at_s = self.starting_position_timestamp
+        at_s, cluster = self.starting_position_timestamp, self.self_managed_event_source
+        group = self.self_managed_kafka_event_source_config
         optional: Config = {
-            "StartingPosition": self.starting_position, "Tags": tags or None,
+            "StartingPosition": self.starting_position, "Tags": tags or None, "Topics": self.topics,
+            "Queues": self.queues, "SelfManagedEventSource": cluster.said() if cluster else None,
+            "SelfManagedKafkaEventSourceConfig": said_of(group) if group else None,
             "StartingPositionTimestamp": datetime.fromtimestamp(at_s, UTC) if at_s is not None else None}
         made = await call.invoke("lambda", "CreateEventSourceMapping", EventSourceArn=self.event_source_arn,
                                  **optional, **self._settings())
@@ -99,7 +138,7 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         settings, before = self._settings(), old._settings()
         cleared = {key: value for key, value in _CLEARED.items() if key in before and key not in settings}
         if "BatchSize" in before and "BatchSize" not in settings:
-            cleared["BatchSize"] = 100 if self.starting_position else 10
+            cleared["BatchSize"] = 100 if self.starting_position or self.queues else 10
         if settings != before:
             await call.invoke("lambda", "UpdateEventSourceMapping", UUID=this.physical_id,
                               **cleared, **settings)
@@ -124,6 +163,8 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             "MaximumRetryAttempts": self.maximum_retry_attempts,
             "TumblingWindowInSeconds": self.tumbling_window_in_seconds,
             "DestinationConfig": self.destination_config.said() if self.destination_config else None,
+            "SourceAccessConfigurations": [said_of(one) for one in self.source_access_configurations]
+            if self.source_access_configurations else None,
             "MetricsConfig": said_of(self.metrics_config) if self.metrics_config else None}
         return {key: value for key, value in said.items() if value is not None}
 
@@ -133,7 +174,8 @@ _CLEARED: Config = {
     "Enabled": True, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": [], "ScalingConfig": {},
     "FilterCriteria": {"Filters": []}, "ParallelizationFactor": 1, "BisectBatchOnFunctionError": False,
     "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "TumblingWindowInSeconds": 0,
-    "DestinationConfig": {"OnFailure": {}}, "MetricsConfig": {"Metrics": []}}
+    "DestinationConfig": {"OnFailure": {}}, "MetricsConfig": {"Metrics": []},
+    "SourceAccessConfigurations": []}
 
 
 class Cors(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):

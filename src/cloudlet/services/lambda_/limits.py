@@ -31,6 +31,8 @@ MAPPING_BATCH_WITHOUT_WINDOW = 10  # messages of a queue's batch without a windo
 MAPPING_CONCURRENCY = (2, 1_000)
 MAPPING_PAYLOAD = 6_291_456  # bytes of a batch
 FILTERS = 5  # of a mapping
+BROKER_WINDOW_MS = 500  # unless a mapping of a broker says otherwise
+BROKER_FUNCTION_TIMEOUT_S = 840  # of a function that reads from a broker
 RECORD_AGE_S = (60, 604_800)
 """Durable functions. Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html"""
 DURABLE_OPERATIONS = 3_000  # of an execution; each retry of a step counts as one

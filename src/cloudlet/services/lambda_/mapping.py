@@ -13,10 +13,14 @@ from ...store import Table
 
 CREATING, ENABLING, ENABLED, UPDATING = "Creating", "Enabling", "Enabled", "Updating"
 DISABLING, DISABLED, DELETING = "Disabling", "Disabled", "Deleting"
+KAFKA, RABBITMQ = "kafka", "rabbitmq"  # kinds of brokers
 
 
 class Mapping(msgspec.Struct):
-    """A mapping from a source to a function. What ``position`` and below say is for streams."""
+    """A mapping from a source to a function. What ``position`` and below say is for streams.
+
+    One of a broker has its ``kind``, and what follows it; ``window_s`` -1 stands for AWS's half a second.
+    """
 
     uuid: str
     source: str
@@ -40,11 +44,22 @@ class Mapping(msgspec.Struct):
     lanes: int = 1
     tumbling_s: int = 0
     on_failure: str = ""
+    kind: str = ""
+    servers: list[str] = []
+    topics: list[str] = []
+    queues: list[str] = []
+    group: str = ""
+    access: list[dict[str, str]] = []
 
     @property
     def of_stream(self) -> bool:
         """Whether the source is a stream."""
-        return bool(self.position)
+        return bool(self.position) and not self.kind
+
+    @property
+    def origin(self) -> str:
+        """What is read, for those who watch: an ARN, or the addresses of Kafka and the topic."""
+        return self.source or f"kafka://{','.join(self.servers)}/{self.topics[0]}"
 
 
 class Result(msgspec.Struct):

@@ -92,12 +92,13 @@ def check(call: Call, source: Queue | Stream, record: Mapping) -> None:
     except PatternError:
         raise invalid("Invalid filter pattern definition.") from None
     if isinstance(source, Stream):
-        _check_stream(call, record)
+        check_failures(call, record)
     else:
         _check_queue(call, source, record)
 
 
-def _check_stream(call: Call, record: Mapping) -> None:
+def check_failures(call: Call, record: Mapping) -> None:
+    """What is said of records that are given up makes sense."""
     low, high = RECORD_AGE_S
     if record.age_s != -1 and not low <= record.age_s <= high:
         raise invalid(f"MaximumRecordAgeInSeconds must be -1, or between {low} and {high}.")

@@ -6,7 +6,7 @@ from typing import Any
 from ...fabric import checkpoints, standing
 from ...fabric.sources import Queue, Stream
 from ...kernel import Call
-from . import poller
+from . import broker_mapping, poller
 from .errors import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -28,7 +28,7 @@ from .mapping import (
     work_id,
 )
 from .mapping_checks import check, check_function, check_kind, check_position, check_source, source_of
-from .records import arn_of, name_of, offset_of
+from .records import Name, arn_of, name_of, offset_of
 from .service import lambda_
 
 Config = dict[str, Any]
@@ -45,14 +45,15 @@ def create_event_source_mapping(
         parallelization_factor: int | None = None, destination_config: Config | None = None,
         maximum_record_age_in_seconds: int | None = None, maximum_retry_attempts: int | None = None,
         bisect_batch_on_function_error: bool | None = None,
-        tumbling_window_in_seconds: int | None = None) -> Config:
+        tumbling_window_in_seconds: int | None = None, topics: list[str] | None = None,
+        queues: list[str] | None = None, source_access_configurations: list[Config] | None = None,
+        self_managed_event_source: Config | None = None,
+        self_managed_kafka_event_source_config: Config | None = None) -> Config:
     """Let a function be given what a source has."""
-    if not event_source_arn:
+    if not (event_source_arn or self_managed_event_source):
         raise InvalidParameterValueException("Unrecognized event source.")
     name = name_of(call, function_name)
     check_function(call, name)
-    source = source_of(call, event_source_arn)
-    at_ms = int(starting_position_timestamp.timestamp() * 1000) if starting_position_timestamp else None
     settings: Config = {
         "BatchSize": batch_size, "MaximumBatchingWindowInSeconds": maximum_batching_window_in_seconds,
         "FilterCriteria": filter_criteria, "ScalingConfig": scaling_config,
@@ -60,21 +61,25 @@ def create_event_source_mapping(
         "DestinationConfig": destination_config, "MaximumRecordAgeInSeconds": maximum_record_age_in_seconds,
         "MaximumRetryAttempts": maximum_retry_attempts,
         "BisectBatchOnFunctionError": bisect_batch_on_function_error,
-        "TumblingWindowInSeconds": tumbling_window_in_seconds}
-    check_kind(source, settings | {"StartingPosition": starting_position, "StartingPositionTimestamp": at_ms})
-    if isinstance(source, Stream):
-        check_position(call, source, event_source_arn, starting_position, at_ms)
-    check_source(call, source, event_source_arn, name)
-    _refuse_second(call, source, event_source_arn, name.name, name.qualifier)
-    record = Mapping(call.ids.uuid(), event_source_arn, name.name, name.qualifier, call.now_ms, enabled,
-                     batch_size=_BATCH_OF_STREAM if isinstance(source, Stream) else _BATCH_OF_QUEUE,
-                     tags=tags or {}, state=CREATING if enabled else DISABLED,
-                     position=starting_position or "", position_ms=at_ms or 0)
+        "TumblingWindowInSeconds": tumbling_window_in_seconds,
+        "SourceAccessConfigurations": source_access_configurations}
+    at_ms = int(starting_position_timestamp.timestamp() * 1000) if starting_position_timestamp else None
+    given = settings | {
+        "StartingPosition": starting_position, "StartingPositionTimestamp": at_ms, "Topics": topics,
+        "Queues": queues, "SelfManagedEventSource": self_managed_event_source,
+        "SelfManagedKafkaEventSourceConfig": self_managed_kafka_event_source_config}
+    if broker_mapping.is_broker(event_source_arn, given):
+        record = broker_mapping.draft(call, name, event_source_arn, given)
+        broker_mapping.refuse_second(call, record)
+    else:
+        record = _draft(call, name, event_source_arn or "", given)
+    record.enabled, record.tags, record.state = enabled, tags or {}, CREATING if enabled else DISABLED
     _apply(record, settings)
-    check(call, source, record)
+    _check(call, record)
     save(call, record)
-    if isinstance(source, Stream):
-        checkpoints.begin(call, record.uuid, source, record.source, record.position, record.position_ms)
+    if record.of_stream:
+        checkpoints.begin(call, record.uuid, _stream_of(call, record), record.source, record.position,
+                          record.position_ms)
     if enabled:
         standing.keep(call, poller.poll, id=work_id(record.uuid), uuid=record.uuid)
     return shown(call, record)
@@ -88,7 +93,8 @@ def update_event_source_mapping(
         function_response_types: list[str] | None = None, parallelization_factor: int | None = None,
         destination_config: Config | None = None, maximum_record_age_in_seconds: int | None = None,
         maximum_retry_attempts: int | None = None, bisect_batch_on_function_error: bool | None = None,
-        tumbling_window_in_seconds: int | None = None) -> Config:
+        tumbling_window_in_seconds: int | None = None,
+        source_access_configurations: list[Config] | None = None) -> Config:
     """Change a mapping. What its poller has under way is finished as it was, then what is said holds."""
     record = _find(call, uuid)
     if record.state == DELETING:
@@ -101,16 +107,21 @@ def update_event_source_mapping(
         "DestinationConfig": destination_config, "MaximumRecordAgeInSeconds": maximum_record_age_in_seconds,
         "MaximumRetryAttempts": maximum_retry_attempts,
         "BisectBatchOnFunctionError": bisect_batch_on_function_error,
-        "TumblingWindowInSeconds": tumbling_window_in_seconds}
-    source = source_of(call, record.source)
-    check_kind(source, settings)
+        "TumblingWindowInSeconds": tumbling_window_in_seconds,
+        "SourceAccessConfigurations": source_access_configurations}
+    if record.kind:
+        broker_mapping.check_given(record, settings)
+    else:
+        broker_mapping.is_broker(None, settings)
+        check_kind(source_of(call, record.source), settings)
     if function_name:
         name = name_of(call, function_name)
         check_function(call, name)
-        check_source(call, source, record.source, name)
+        if not record.kind:
+            check_source(call, source_of(call, record.source), record.source, name)
         record.function, record.qualifier = name.name, name.qualifier
     _apply(record, settings)
-    check(call, source, record)
+    _check(call, record)
     was, rests = record.enabled, record.state == DISABLED
     record.enabled = was if enabled is None else enabled
     state = UPDATING if record.enabled == was else ENABLING if record.enabled else DISABLING
@@ -174,25 +185,29 @@ def shown(call: Call, record: Mapping, state: str = "") -> Config:
     """A mapping as AWS shows it."""
     found: Config = {
         "UUID": record.uuid,
-        "EventSourceArn": record.source,
         "FunctionArn": arn_of(call, record.function, record.qualifier),
         "BatchSize": record.batch_size,
-        "MaximumBatchingWindowInSeconds": record.window_s,
         "LastModified": record.modified_ms / 1000,
         "State": state or record.state,
         "StateTransitionReason": "User action" if record.of_stream else "USER_INITIATED",
         "FunctionResponseTypes": ["ReportBatchItemFailures"] if record.partial else [],
         "EventSourceMappingArn": call.arn(f"event-source-mapping:{record.uuid}"),
     }
+    if record.window_s >= 0:
+        found["MaximumBatchingWindowInSeconds"] = record.window_s
     if record.filters:
         found["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in record.filters]}
     if record.concurrency:
         found["ScalingConfig"] = {"MaximumConcurrency": record.concurrency}
-    return found | _stream_shown(call, record) if record.of_stream else found
-
-
-def _stream_shown(call: Call, record: Mapping) -> Config:
     result = results.get(call, record.uuid)
+    last = result.text if result else "No records processed"
+    if record.kind:
+        return found | broker_mapping.shown(record, last)
+    found["EventSourceArn"] = record.source
+    return found | _stream_shown(record, last) if record.of_stream else found
+
+
+def _stream_shown(record: Mapping, last: str) -> Config:
     found: Config = {
         "StartingPosition": record.position,
         "ParallelizationFactor": record.lanes,
@@ -201,11 +216,38 @@ def _stream_shown(call: Call, record: Mapping) -> Config:
         "BisectBatchOnFunctionError": record.bisect,
         "MaximumRetryAttempts": record.retries,
         "TumblingWindowInSeconds": record.tumbling_s,
-        "LastProcessingResult": result.text if result else "No records processed",
+        "LastProcessingResult": last,
     }
     if record.position_ms:
         found["StartingPositionTimestamp"] = record.position_ms / 1000
     return found
+
+
+def _draft(call: Call, name: Name, arn: str, given: Config) -> Mapping:
+    """The mapping of a queue or a stream that is asked for, with what can't be changed later."""
+    source = source_of(call, arn)
+    check_kind(source, given)
+    position, at_ms = given["StartingPosition"], given["StartingPositionTimestamp"]
+    if isinstance(source, Stream):
+        check_position(call, source, arn, position, at_ms)
+    check_source(call, source, arn, name)
+    _refuse_second(call, source, arn, name.name, name.qualifier)
+    return Mapping(call.ids.uuid(), arn, name.name, name.qualifier, call.now_ms,
+                   batch_size=_BATCH_OF_STREAM if isinstance(source, Stream) else _BATCH_OF_QUEUE,
+                   position=position or "", position_ms=at_ms or 0)
+
+
+def _check(call: Call, record: Mapping) -> None:
+    if record.kind:
+        broker_mapping.check(call, record)
+    else:
+        check(call, source_of(call, record.source), record)
+
+
+def _stream_of(call: Call, record: Mapping) -> Stream:
+    source = source_of(call, record.source)
+    assert isinstance(source, Stream)
+    return source
 
 
 def _refuse_second(call: Call, source: Queue | Stream, arn: str, function: str, qualifier: str) -> None:
@@ -234,7 +276,7 @@ def _apply(record: Mapping, settings: Config) -> None:
     plain = {"BatchSize": "batch_size", "MaximumBatchingWindowInSeconds": "window_s",
              "ParallelizationFactor": "lanes", "MaximumRecordAgeInSeconds": "age_s",
              "MaximumRetryAttempts": "retries", "BisectBatchOnFunctionError": "bisect",
-             "TumblingWindowInSeconds": "tumbling_s"}
+             "TumblingWindowInSeconds": "tumbling_s", "SourceAccessConfigurations": "access"}
     for member, field in plain.items():
         if member in given:
             setattr(record, field, given[member])

@@ -24,7 +24,7 @@ from ...functions import Outcome, Pool
 from ...kernel import Call, Conversation
 from ...kernel.call import first_of
 from ...telemetry import Trace
-from . import discards, mapping
+from . import broker_poller, discards, mapping
 from .carrying import carry, give_back
 from .errors import TooManyRequestsException
 from .limits import MAPPING_PAYLOAD
@@ -47,6 +47,10 @@ async def poll(call: Conversation, *, uuid: str) -> None:
         record = await call.transact(lambda inner: _open(inner, uuid))
         if record is None:
             return
+        if record.kind:
+            handler = _handler(call, record, ordered=True, shape=partial(broker_poller.event_of, record))
+            await broker_poller.feed(call, record, handler, _goes_on(record)).run()
+            continue
         source = await call.transact(partial(source_of, arn=record.source))
         feed = _queue_feed(call, record, source) if isinstance(source, Queue) else \
             _stream_feed(call, record, source)
@@ -66,7 +70,8 @@ def _open(call: Call, uuid: str) -> mapping.Mapping | None:
         reach(call, record, DISABLED)
         mapping.rest(call, uuid)
         return None
-    reach(call, record, ENABLED)
+    if not record.kind:  # that of a broker is, once the broker has let us in
+        reach(call, record, ENABLED)
     return record
 
 
@@ -104,7 +109,9 @@ def _stream_feed(call: Conversation, record: mapping.Mapping, stream: Stream) ->
 
     reader = lanes.Reader(
         record.uuid, _handler(call, record, ordered=True), _goes_on(record), (bell(record.uuid),),
-        lambda discarded: discards.discard(call, record, stream, discarded), tried)
+        lambda discarded: discards.discard(
+            call, record, discarded, discards.of_stream(record, stream, discarded),
+            {"Records": [one.event for one in discarded.records]}), tried)
     filters = filters_of(record.filters, stream.filtered, _target(call, record))
     source = lanes.Source(stream, record.source, filters)
     return StreamFeed(call, source, wishes, reader)
@@ -114,7 +121,8 @@ def _target(call: Conversation, record: mapping.Mapping) -> str:
     return arn_of(call, record.function, record.qualifier)
 
 
-def _handler(call: Conversation, record: mapping.Mapping, *, ordered: bool) -> Handler:
+def _handler(call: Conversation, record: mapping.Mapping, *, ordered: bool,
+             shape: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None) -> Handler:
     """The mapping's function, as a handler of batches."""
     name = Name(record.function, record.qualifier, call.account, call.region)
 
@@ -123,18 +131,19 @@ def _handler(call: Conversation, record: mapping.Mapping, *, ordered: bool) -> H
         once.trace = _trace_of(records) or call.kernel.tracer.begin(call.now_ms)
         once.id = call.ids.uuid()
         try:
-            outcome, ran = await carry(once, record.source, name, records, envelope, ordered=ordered)
+            outcome, ran = await carry(once, record.origin, name, records, envelope, ordered=ordered,
+                                       shape=shape)
         except TooManyRequestsException:
             return Verdict(None, throttled=True)
         except (AwsError, RuntimeError) as error:  # such as that the function is gone; it may come again
-            log.warning("the mapping of %s to %s could not run its function: %s", record.source, name.name,
+            log.warning("the mapping of %s to %s could not run its function: %s", record.origin, name.name,
                         error)
             return Verdict(None, throttled=True)
         context = {"requestId": once.id, "responseContext": {
             "statusCode": 200, "executedVersion": ran.version,
             "functionError": "Unhandled" if outcome.error else None}}
         verdict = _verdict(outcome, records, context, reports=record.partial)
-        give_back(once, record.source, name, records, verdict)
+        give_back(once, record.origin, name, records, verdict)
         return verdict
 
     async def room(until_ms: int) -> bool:

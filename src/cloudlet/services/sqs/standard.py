@@ -1,8 +1,8 @@
 """Where the messages of standard queues lie, and how they move.
 
-A message that can be had lies in *ready*, by the moment it was sent; one that is delayed or in flight
-lies in *hidden*, by the moment it comes back, or grows too old if that is sooner. Nothing is moved by a
-clock: whoever touches the queue first settles what has come due since, each message once.
+A message that can be had lies in *ready* (:mod:`.fair`), by the moment it was sent; one that is delayed or
+in flight lies in *hidden*, by the moment it comes back, or grows too old if that is sooner. Nothing is moved
+by a clock: whoever touches the queue first settles what has come due since, each message once.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import msgspec
 
 from ...kernel import Call
 from ...store import Agenda, Table
-from . import limits, tally
+from . import fair, limits, tally
 from .errors import InvalidParameterValueException
 from .message import Message
 from .queue import Queue
@@ -34,7 +34,6 @@ class Found(NamedTuple):
     at_ms: int
 
 
-ready = Agenda("sqs.ready", Message)
 hidden = Agenda("sqs.hidden", Message)
 forwards = Table("sqs.forwards", Forward)
 
@@ -52,7 +51,7 @@ def put(call: Call, queue: Queue, message: Message, delay_s: int) -> None:
         hidden.add(call, queue.home, at_ms=_back_ms(queue, message), id=place, work=message)
         tally.add(call, queue.home, delayed=1)
     else:
-        ready.add(call, queue.home, at_ms=message.sent_ms, id=place, work=message)
+        fair.add(call, queue.home, place, message)
         tally.add(call, queue.home, ready=1)
 
 
@@ -63,9 +62,8 @@ def take(call: Call, queue: Queue, limit: int, hide_ms: int) -> Taken:
     too_old_ms = call.now_ms - queue.retention_s * 1000
     old = 0
     while len(taken) < limit:
-        found = ready.due(call, queue.home, now_ms=call.now_ms, limit=limit - len(taken))
+        found = fair.draw(call, queue.home, limit - len(taken))
         for due in found:
-            ready.remove(call, queue.home, at_ms=due.at_ms, id=due.id)
             message = due.work
             if due.at_ms <= too_old_ms:
                 old += 1
@@ -79,7 +77,9 @@ def take(call: Call, queue: Queue, limit: int, hide_ms: int) -> Taken:
             message.hidden_until_ms = call.now_ms + hide_ms
             at_ms = _back_ms(queue, message)
             hidden.add(call, queue.home, at_ms=at_ms, id=due.id, work=message)
-            receipt = Receipt(queue.id, due.id, message.sent_ms, at_ms, message.receives, call.now_ms)
+            receipt = Receipt(queue.id, due.id, message.sent_ms, at_ms, message.receives, call.now_ms,
+                              message.group)
+            fair.weigh(call, queue.home, message.group, 1)
             taken.append((message, receipt))
         if not found or not 0 < len(dead) + old < SETTLE_AT_ONCE:
             break
@@ -100,7 +100,7 @@ def find(call: Call, queue: Queue, receipt: Receipt) -> Found | None:
     is_hidden = message is not None
     if message is None:
         at_ms = receipt.sent_ms
-        message = ready.get(call, queue.home, at_ms=at_ms, id=receipt.position)
+        message = fair.get(call, queue.home, at_ms, receipt.position, receipt.group)
     if message is None or message.receives != receipt.receives:
         return None
     return Found(message, is_hidden, at_ms)
@@ -118,6 +118,7 @@ def delete_all(call: Call, queue: Queue, receipts: list[Receipt]) -> None:
         found = find(call, queue, receipt)
         if found is not None:
             _lift(call, queue, receipt.position, found)
+            fair.weigh(call, queue.home, found.message.group, -int(found.hidden))
             ready -= not found.hidden
             in_flight -= found.hidden
     if ready or in_flight:
@@ -136,6 +137,7 @@ def hide(call: Call, queue: Queue, receipt: Receipt, handle: str, hide_ms: int) 
     message.hidden_until_ms = call.now_ms + hide_ms
     _forward(call, queue, receipt.position, message)
     if not found.hidden:
+        fair.weigh(call, queue.home, message.group, 1)
         tally.add(call, queue.home, ready=-1, in_flight=1)
     return message
 
@@ -143,12 +145,10 @@ def hide(call: Call, queue: Queue, receipt: Receipt, handle: str, hide_ms: int) 
 def settle(call: Call, queue: Queue, limit: int) -> int:
     """Bring back what has come due and drop what is too old, up to ``limit`` of each; how many that were."""
     back = _bring_back(call, queue, limit)
-    old = ready.due(call, queue.home, now_ms=call.now_ms - queue.retention_s * 1000, limit=limit)
-    for at_ms, place, _ in old:
-        ready.remove(call, queue.home, at_ms=at_ms, id=place)
+    old = fair.expire(call, queue.home, call.now_ms - queue.retention_s * 1000, limit)
     if old:
-        tally.add(call, queue.home, ready=-len(old))
-    return max(back, len(old))
+        tally.add(call, queue.home, ready=-old)
+    return min(max(back, old), limit)
 
 
 def _bring_back(call: Call, queue: Queue, limit: int) -> int:
@@ -164,11 +164,13 @@ def _bring_back(call: Call, queue: Queue, limit: int) -> int:
         if message.forwarded:
             forwards.delete(call, home, place)
             message.forwarded = False
+        if message.receives:
+            fair.weigh(call, home, message.group, -1)
         in_flight -= message.receives > 0
         delayed -= message.receives == 0
         if _expires_ms(queue, message) > now_ms:
             message.hidden_until_ms = 0
-            ready.add(call, home, at_ms=message.sent_ms, id=place, work=message)
+            fair.add(call, home, place, message)
             back += 1
     if due:
         tally.add(call, home, ready=back, in_flight=in_flight, delayed=delayed)
@@ -178,9 +180,7 @@ def _bring_back(call: Call, queue: Queue, limit: int) -> int:
 def pull(call: Call, queue: Queue, limit: int) -> list[Message]:
     """Take up to ``limit`` messages out of the queue for good, the oldest first."""
     settle(call, queue, SETTLE_AT_ONCE)
-    found = ready.due(call, queue.home, now_ms=call.now_ms, limit=limit)
-    for at_ms, place, _ in found:
-        ready.remove(call, queue.home, at_ms=at_ms, id=place)
+    found = fair.draw(call, queue.home, limit)
     if found:
         tally.add(call, queue.home, ready=-len(found))
     return [due.work for due in found]
@@ -203,7 +203,7 @@ def counts(call: Call, queue: Queue) -> tally.Tally:
 
 def oldest_ms(call: Call, queue: Queue) -> int | None:
     """A moment before which no message of the queue was sent; None if it is empty."""
-    first = ready.earliest_ms(call, queue.home)
+    first = fair.earliest_ms(call, queue.home)
     if first is None and hidden.earliest_ms(call, queue.home) is not None:
         return call.now_ms - queue.retention_s * 500
     return first
@@ -211,19 +211,21 @@ def oldest_ms(call: Call, queue: Queue) -> int | None:
 
 def clear(call: Call, home: str, limit: int) -> bool:
     """Forget up to ``limit`` messages of a home that no queue lives in any more; whether any are left."""
-    found = 0
-    for agenda in (ready, hidden):
-        for at_ms, place, message in list(agenda.items(call, home, limit=limit)):
-            agenda.remove(call, home, at_ms=at_ms, id=place)
-            if message.forwarded:
-                forwards.delete(call, home, place)
-            found += 1
+    found = fair.clear(call, home, limit)
+    for at_ms, place, message in list(hidden.items(call, home, limit=limit)):
+        hidden.remove(call, home, at_ms=at_ms, id=place)
+        if message.forwarded:
+            forwards.delete(call, home, place)
+        found += 1
     return found > 0
 
 
 def _lift(call: Call, queue: Queue, place: str, found: Found) -> None:
     """Take a message from where it lies, with all that refers to it."""
-    (hidden if found.hidden else ready).remove(call, queue.home, at_ms=found.at_ms, id=place)
+    if found.hidden:
+        hidden.remove(call, queue.home, at_ms=found.at_ms, id=place)
+    else:
+        fair.remove(call, queue.home, found.at_ms, place, found.message.group)
     if found.message.forwarded:
         forwards.delete(call, queue.home, place)
 
