@@ -70,9 +70,9 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def cloudlet(tmp_path_factory):
-    """A cloudlet that the tests of one module share; each test uses names of its own."""
-    running = Running(tmp_path_factory.mktemp("data"))
+def cloudlet(tmp_path_factory, request):
+    """A cloudlet that the tests of a module share, with its ``OPTIONS``; each test uses names of its own."""
+    running = Running(tmp_path_factory.mktemp("data"), **getattr(request.module, "OPTIONS", {}))
     yield running
     running.stop()
 

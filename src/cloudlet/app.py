@@ -49,6 +49,7 @@ class Options(msgspec.Struct, frozen=True):
     data: Path | None = None
     host: str = "127.0.0.1"
     port: int = 4566
+    mqtt: int | None = None  # the port of MQTT over TCP, 0 for a free one; None: over WebSocket only
     durability: Durability = "process"
     postgres: str = ""
     nearest_runtime: bool = False  # may an installed interpreter stand in for one that is not?
@@ -85,7 +86,7 @@ class Cloudlet:
         self.token = options.token or secrets.token_hex(32)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: Server | None = None
-        self.port = options.port
+        self.port, self.mqtt_port = options.port, 0
 
     async def start(self, *, door: socket.socket | None = None, former: Pool | None = None) -> None:
         """Open the door, or one that others hold open; when this returns, requests are answered.
@@ -98,6 +99,9 @@ class Cloudlet:
         gateway = Gateway(self.kernel, Keeper(self.control.handle, self.token).handle)
         self._server = Server(gateway.handle, lambda error: log.error("a response broke off: %r", error))
         self.port = await self._server.start(self.options.host, self.options.port, door)
+        if self.options.mqtt is not None:
+            talk = gateway.lines.talk("mqtt")
+            self.mqtt_port = await self._server.open(self.options.host, self.options.mqtt, talk)
         place = Place(self.options.host, self.port, self.folder)
         self.kernel.provide(place)
         self.pool.endpoint, self.pool.private = place.endpoint, str(self.folder.resolve())

@@ -94,6 +94,8 @@ class Paper:
         data = event["data"]
         kept = f"state is kept in {short(data)}" if data else "nothing is kept"
         paper.say(f"cloudlet is up at {paper.bold(event['endpoint'])} after {event['startedMs']:.0f} ms")
+        if event["mqttPort"]:
+            paper.say(f"it speaks MQTT at port {event['mqttPort']}", dim=True)
         paper.say(f'{kept}; eval "$(cloudlet env)" points your tools here; Ctrl-C stops', dim=True)
 
     def _isolation(self, event: Event) -> None:

@@ -39,6 +39,8 @@ from .reports import Aside, Report, report
 @click.option("--port", default=4566, show_default=True, type=click.IntRange(0, 65535),
               help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--mqtt", type=click.IntRange(0, 65535), metavar="PORT",
+              help="Speak MQTT over TCP at this port, too; over WebSocket it is always at /mqtt.")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path),
               help="Where to keep state, if not PATH/.cloudlet.")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing once it stops.")
@@ -59,9 +61,10 @@ from .reports import Aside, Report, report
               help="Where a RabbitMQ is (amqp://HOST:PORT) that mappings know as the Amazon MQ broker NAME, "
                    "which may be an ARN.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
-def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool, durability: Durability,
-            postgres: str, parameter: tuple[str, ...], nearest_runtime: bool, debug: tuple[str, ...],
-            network: Network, isolation: Isolation, broker: tuple[str, ...], as_json: bool) -> None:
+def command(path: Path, port: int, host: str, mqtt: int | None, data: Path | None, ephemeral: bool,
+            durability: Durability, postgres: str, parameter: tuple[str, ...], nearest_runtime: bool,
+            debug: tuple[str, ...], network: Network, isolation: Isolation, broker: tuple[str, ...],
+            as_json: bool) -> None:
     """Start a cloudlet, deploy the application in PATH and watch it.
 
     A saved handler is live on the next request; a saved template is a stack update. Ctrl-C ends it.
@@ -69,7 +72,7 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
     if ephemeral and data:
         raise click.UsageError("--ephemeral keeps nothing, so there is no place for --data.")
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
-    options = Options(data=folder, host=host, port=port, durability=durability, postgres=postgres,
+    options = Options(data=folder, host=host, port=port, mqtt=mqtt, durability=durability, postgres=postgres,
                       nearest_runtime=nearest_runtime, network=network, isolation=isolation,
                       token=os.environ.get(TOKEN_VARIABLE, ""), brokers=_brokers(broker))
     application = Wish(path.resolve(), paper.pairs(parameter), dict(wished(one) for one in debug))
@@ -83,7 +86,8 @@ def command(path: Path, port: int, host: str, data: Path | None, ephemeral: bool
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
             raise
-        raise _no_door(error, host, port) from None
+        raise _no_door(error, host, *(("--mqtt", mqtt) if mqtt and f", {mqtt})" in str(error)
+                                      else ("--port", port))) from None
     finally:
         aside.close()
 
@@ -109,7 +113,8 @@ async def _run(wish: Wish, options: Options, report: Report) -> None:
     stop = _stop_signal()
     async with running(options) as cloudlet:
         report.tell({"event": "ready", "endpoint": cloudlet.kernel.use(Place).endpoint,
-                     "port": cloudlet.port, "pid": os.getpid(), "data": str(options.data or ""),
+                     "port": cloudlet.port, "mqttPort": cloudlet.mqtt_port, "pid": os.getpid(),
+                     "data": str(options.data or ""),
                      "token": cloudlet.token,
                      "startedMs": round(_since_start_ms())})
         notes = _leave_notes(cloudlet)
@@ -220,13 +225,13 @@ def _since_start_ms() -> float:
     return age_s * 1000
 
 
-def _no_door(error: OSError, host: str, port: int) -> click.ClickException:
+def _no_door(error: OSError, host: str, option: str, port: int) -> click.ClickException:
     if error.errno == errno.EADDRINUSE:
         return paper.fail(f"Port {port} of {host} is taken.",
                           "If that is another cloudlet, `cloudlet status` shows it; "
-                          "else choose another with --port (0 takes a free one).")
+                          f"else choose another with {option} (0 takes a free one).")
     if error.errno == errno.EACCES:
         return paper.fail(f"Port {port} of {host} may not be opened by this user.",
-                          "Choose one above 1023 with --port.")
+                          f"Choose one above 1023 with {option}.")
     return paper.fail(f"This machine has no address {host}.", "Give one that it has with --host.")
 

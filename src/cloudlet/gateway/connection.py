@@ -14,8 +14,8 @@ from typing import NoReturn
 import httptools
 
 from ..functions.doors import Guest
-from ..wire.http import Request, Response
-from .exchange import Exchange, Stream, refusal
+from ..wire.http import Response
+from .exchange import Exchange, Stream, refusal, request_of, wishes_websocket, without_wish
 from .home import Home
 
 SMALL_BODY = 256 << 10  # bytes; a larger body is streamed
@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._held: set[str] = set()
+        self._early: bytes | None = None  # what came behind a wish for WebSocket, which is being answered
         self._writable = asyncio.Event()
         self._writable.set()
         self._wrong: tuple[int, str] | None = None  # what makes the bytes that arrive no request
@@ -136,14 +137,7 @@ class Connection(asyncio.Protocol):
             self._fail(400, "This server is no proxy.")
         if parser.should_upgrade():
             return
-        path, _, query = self._url.decode("utf-8", "replace").partition("?")
-        if not path.startswith("/"):  # the form that proxies get, "http://host/path"
-            authority, _, rest = path.partition("://")[2].partition("/")
-            path = "/" + rest
-            if authority:
-                headers["host"] = authority
-        request = Request(method, path, query, headers, peer=self._peer,
-                          guest=self.guest.key if self.guest else None)
+        request = request_of(method, self._url, headers, self._peer, self.guest)
         old = parser.get_http_version() == "1.0"
         expects = not old and "expect" in headers and headers["expect"].lower() == "100-continue"
         self._current = Exchange(request, keep_alive=parser.should_keep_alive(), old=old, expects=expects)
@@ -226,25 +220,30 @@ class Connection(asyncio.Protocol):
         raise httptools.HttpParserError(why)
 
     def _feed(self, data: bytes) -> None:
-        """Let the parser have it; a wish to speak another protocol is passed over, as HTTP allows."""
+        """Let the parser have it; a wish for a protocol but WebSocket is passed over, as HTTP allows."""
         while True:
             try:
                 self._parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as wish:
-                data = self._without_wish() + data[wish.args[0] :]
+                rest = data[wish.args[0] :]
+                if wishes_websocket(self._parser.get_method(), self._headers):
+                    self._wish(rest)
+                    return
+                data = self._without_wish() + rest
+
+    def _wish(self, early: bytes) -> None:
+        """Let the request be answered that wishes for WebSocket; nothing else follows it in HTTP."""
+        request = request_of("GET", self._url, self._headers, self._peer, self.guest)
+        self._early, self._framing = early, 0
+        self.hold("upgrade")
+        self._arrived(Exchange(request, keep_alive=True, old=False, expects=False))
 
     def _without_wish(self) -> bytes:
         """The head again, for a new parser: this one takes the body for the other protocol's first bytes."""
         method, version = self._parser.get_method(), self._parser.get_http_version().encode()
         self._parser = httptools.HttpRequestParser(self)
-        headers = {
-            name: text for name, text in self._headers.items() if name not in ("upgrade", "connection")
-        }
-        if "close" in self._headers.get("connection", "").lower():
-            headers["connection"] = "close"
-        lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
-        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._url, version, b"".join(lines))
+        return without_wish(method, self._url, version, self._headers)
 
     def _arrived(self, exchange: Exchange) -> None:
         if self._closing:
@@ -278,6 +277,8 @@ class Connection(asyncio.Protocol):
         try:
             response = await self._server.handler(exchange.request)
             await self._send(exchange, response)
+            if response.talk is not None:
+                return False
             if stream is not None and not stream.complete:
                 read = await stream.drain(self._limits.unread)
         except ConnectionError:
@@ -294,12 +295,18 @@ class Connection(asyncio.Protocol):
         return True
 
     async def _send(self, exchange: Exchange, response: Response) -> None:
-        if self._closing:
+        if self._closing or (self._early is not None and response.talk is None and not self._waiting):
             exchange.keep_alive = False
         head, chunked = exchange.head(response, self._server.date())
         bodiless, body = exchange.bodiless(response), response.body
         exchange.begun = True
-        if not isinstance(body, bytes):
+        if response.talk is not None:
+            self._transport.write(head)
+            self._closing = True  # for HTTP
+            if self._watch:
+                self._watch.cancel()
+            self._server.talk(self, self._transport, response.talk, self._early or b"")
+        elif not isinstance(body, bytes):
             self._transport.write(head)
             await self._send_pieces(body, response, chunked, bodiless)
         elif bodiless:

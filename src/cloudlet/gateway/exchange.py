@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
+from ..functions.doors import Guest
 from ..wire.http import Request, Response
 
 STREAM_HIGH, STREAM_LOW = 1 << 20, 256 << 10  # bytes a stream holds before the socket is left unread
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_NO_BODY = (204, 304)
+_NO_BODY = (101, 204, 304)
 
 
 class Flow(Protocol):
@@ -118,6 +119,32 @@ def refusal(status: int, why: str) -> bytes:
         f"{_LINES[status]}content-type: text/plain; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
         "connection: close\r\n\r\n"
     ).encode() + body
+
+
+def request_of(method: str, url: bytes, headers: dict[str, str], peer: str, guest: Guest | None) -> Request:
+    """A request whose head is here."""
+    path, _, query = url.decode("utf-8", "replace").partition("?")
+    if not path.startswith("/"):  # the form that proxies get, "http://host/path"
+        authority, _, rest = path.partition("://")[2].partition("/")
+        path = "/" + rest
+        if authority:
+            headers["host"] = authority
+    return Request(method, path, query, headers, peer=peer, guest=guest.key if guest else None)
+
+
+def wishes_websocket(method: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether a request is to become a WebSocket; it has no body then."""
+    return method == b"GET" and headers.get("upgrade", "").lower() == "websocket" \
+        and "content-length" not in headers and "transfer-encoding" not in headers
+
+
+def without_wish(method: bytes, url: bytes, version: bytes, headers: Mapping[str, str]) -> bytes:
+    """A head as it would be without its wish for another protocol."""
+    kept = {name: text for name, text in headers.items() if name not in ("upgrade", "connection")}
+    if "close" in headers.get("connection", "").lower():
+        kept["connection"] = "close"
+    lines = [f"{name}: {value}\r\n".encode() for name, value in kept.items()]
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (method, url, version, b"".join(lines))
 
 
 def _one_line(text: str) -> str:

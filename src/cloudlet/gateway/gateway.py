@@ -19,6 +19,7 @@ from .authentication import Authenticator
 from .bodies import read_whole, unwrap
 from .browsers import Browsers
 from .cors import Cors
+from .lines import Lines
 from .routing import Router, with_bucket_in_path
 from .sites import Sites
 
@@ -35,6 +36,7 @@ class Gateway:
         self._router, self._sites = Router(kernel.services), Sites(kernel)
         self._authenticator, self._cors = Authenticator(kernel), Cors()
         self._browsers = Browsers(kernel, self._router)
+        self.lines = Lines(kernel, self._authenticator)
         kernel.provide(Visitors(self._authenticator.visitor_of))
 
     async def handle(self, request: Request) -> Response:
@@ -51,7 +53,8 @@ class Gateway:
             if request.path.startswith("/_cloudlet/"):
                 response = await self._control(request)
             else:
-                response = await self._browsers.form(request) or await self._serve(request)
+                response = (await self.lines.answer(request) or await self._browsers.form(request)
+                            or await self._serve(request))
             response.headers.update(allowed or {})
             return self._cors.allow(request, response)
         except ConnectionError:

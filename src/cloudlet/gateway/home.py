@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from ..functions.doors import Guest
-from ..wire.http import Request, Response
+from ..wire.http import Request, Response, Talk
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -33,6 +33,8 @@ class Home(Protocol):
     def date(self) -> str: ...
     def join(self, connection: "Guarded", /) -> None: ...
     def forget(self, connection: "Guarded", /) -> None: ...
+    def talk(self, connection: "Guarded", transport: asyncio.Transport, talk: Talk, early: bytes,
+             /) -> None: ...
 
 
 class Guarded(Protocol):

@@ -95,6 +95,7 @@ class Service:
         self.sources: list[Any] = []
         self.sites: dict[str, Callable[..., Any]] = {}
         self.resources: dict[str, Any] = {}
+        self.lines: dict[str, Callable[..., Any]] = {}
         self.origins: Callable[..., Any] | None = None  # set by ``origin``
         self.form: Callable[..., Any] | None = None
         self.grants: Callable[..., Any] | None = None
@@ -132,6 +133,15 @@ class Service:
         """Let a function answer visitors of ``NAME.<label>.REGION.…`` (see :mod:`cloudlet.gateway.sites`)."""
         def register(function: F) -> F:
             self.sites[label] = function
+            return function
+        return register
+
+    def line(self, label: str) -> Callable[[F], F]:
+        """Let a function in the module ``lines`` speak a protocol of its own with who connects
+        (see :mod:`cloudlet.wire.lines`).
+        """
+        def register(function: F) -> F:
+            self.lines[label] = function
             return function
         return register
 

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Iterator
 from functools import cached_property
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -46,17 +46,13 @@ class Services:
                 raise UnknownOperationException(
                     f"cloudlet has no service {name!r}. It has: {', '.join(self.names)}."
                 )
-            folder = next((f for f, n in _FOLDERS.items() if n == name), name.replace("-", "_"))
-            service = self._loaded[name] = import_module(f"{self._package}.{folder}").service
+            service = self._loaded[name] = import_module(f"{self._package}.{_folder_of(name)}").service
         return service
 
-    def parts(self, name: str) -> Iterator[ModuleType]:
-        """The module called ``name`` of every service that has one; all services are imported for it."""
-        for service in self:
-            folder = next((f for f, n in _FOLDERS.items() if n == service.name),
-                          service.name.replace("-", "_"))
-            if find_spec(f"{self._package}.{folder}.{name}"):
-                yield import_module(f"{self._package}.{folder}.{name}")
+    def parts(self, module: str) -> Iterator[ModuleType]:
+        """The module called ``module`` of every service that has one."""
+        return (import_module(f"{self._package}.{_folder_of(service.name)}.{module}")
+                for service in self.with_module(module))
 
     @property
     def loaded(self) -> tuple[Service, ...]:
@@ -66,6 +62,11 @@ class Services:
     def __iter__(self) -> Iterator[Service]:
         return (self[name] for name in self.names)
 
+    def with_module(self, module: str) -> Iterator[Service]:
+        """The services whose folder has a module of that name; no other is imported for it."""
+        folder = Path(next(iter(import_module(self._package).__path__)))
+        return (self[name] for name in self.names if (folder / _folder_of(name) / f"{module}.py").exists())
+
     def of_arn(self, namespace: str) -> Service:
         """The service whose ARNs say ``namespace``: ``states`` is stepfunctions."""
         if namespace in self.names:
@@ -74,3 +75,7 @@ class Services:
             if namespace in (metadata.get("endpointPrefix"), metadata.get("signingName")):
                 return self[name]
         raise UnknownOperationException(f"cloudlet has no service for ARNs of {namespace!r}.")
+
+
+def _folder_of(name: str) -> str:
+    return next((folder for folder, its in _FOLDERS.items() if its == name), name.replace("-", "_"))

@@ -1,10 +1,14 @@
 """A request and a response, free of any server."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
+
+from .lines import Line
+
+Talk = Callable[[Line], Awaitable[None]]
 
 
 class BodyStream(Protocol):
@@ -68,9 +72,11 @@ class Request(msgspec.Struct):
 class Response(msgspec.Struct):
     """What goes out. A list as header value is sent as several headers.
 
-    A body that is an iterator is sent chunk by chunk; give ``content-length`` if it is known.
+    A body that is an iterator is sent chunk by chunk; give ``content-length`` if it is known. With the status
+    101 the connection is no longer HTTP's, and ``talk`` goes on with it.
     """
 
     status: int = 200
     headers: dict[str, str | list[str]] = {}
     body: bytes | AsyncIterator[bytes] = b""
+    talk: Talk | None = None
