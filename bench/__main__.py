@@ -16,6 +16,7 @@ from .events import events
 from .figures import Bench, Row
 from .functions import functions
 from .load import WRK, Load, press
+from .workflows import workflows
 
 _CLIENTS = 32
 _QUEUES = 200
@@ -195,6 +196,7 @@ def main() -> None:
         there = _services(cloud)
         operations(bench, cloud, there)
         functions(bench, cloud, there)
+        workflows(bench, cloud, there)
         events(bench, cloud, there)
         growth(bench, cloud, there)
     footprint(bench, there)

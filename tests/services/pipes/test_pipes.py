@@ -225,7 +225,7 @@ def test_lists_and_tags(pipes, pair, pipe):
     ("more", "code", "said"),
     [
         ({"LogConfiguration": {"Level": "ERROR"}}, "NotHonoured", "LogConfiguration"),
-        ({"Enrichment": "arn:aws:states:us-east-1:000000000000:stateMachine:x"}, "NotHonoured", "enrich"),
+        ({"Enrichment": "arn:aws:execute-api:us-east-1:000000000000:x/*/GET/"}, "NotHonoured", "enrich"),
         ({"Target": "arn:aws:ecs:us-east-1:000000000000:cluster/x"}, "NotHonoured", "ecs"),
         (
             {"SourceParameters": {"FilterCriteria": {"Filters": [{"Pattern": "{"}]}}},

@@ -13,7 +13,7 @@ _SOURCES = {"sqs": "SqsQueueParameters", "dynamodb": "DynamoDBStreamParameters",
             "kinesis": "KinesisStreamParameters"}
 _TARGETS = {"lambda": "LambdaFunctionParameters", "sqs": "SqsQueueParameters",
             "events": "EventBridgeEventBusParameters", "kinesis": "KinesisStreamParameters", "sns": "",
-            "firehose": ""}
+            "firehose": "", "states": "StepFunctionStateMachineParameters"}
 _OF_BUS = frozenset(("DetailType", "Source", "Resources"))  # EndpointId and Time are not honoured
 
 
@@ -60,8 +60,9 @@ def check(call: Call, pipe: Pipe) -> None:
     else:
         _check_position(pipe, source, settings)
     _check_target(call, pipe)
-    if pipe.enrichment and Arn.parse(pipe.enrichment).service != "lambda":
-        raise NotHonoured(f"cloudlet does not enrich by {pipe.enrichment}: it can be a Lambda function.")
+    if pipe.enrichment and Arn.parse(pipe.enrichment).service not in ("lambda", "states"):
+        raise NotHonoured(f"cloudlet does not enrich by {pipe.enrichment}: it can be a Lambda function or an "
+                          "Express state machine.")
     _only(pipe.enrichment_parameters, {"InputTemplate"}, "enrichment")
     for parameters in (pipe.enrichment_parameters, pipe.target_parameters):
         wrong = templates.unknown(parameters.get("InputTemplate") or "")

@@ -1,6 +1,7 @@
 """What happens to a batch: it is enriched, then given to the target, which takes all of it or nothing.
 
-A function gets the batch as one array; any other target gets each event by itself, all in one transaction.
+A function or a state machine gets the batch as one array; any other target gets each event by itself, all in
+one transaction.
 What a function reports in ``batchItemFailures`` is read again, the rest is done with.
 """
 
@@ -53,7 +54,7 @@ async def _give(
 ) -> Any:
     """Hand events to the target; what it answers, if it does."""
     own = parameters_of(pipe)
-    if Arn.parse(pipe.target).service == "lambda":
+    if Arn.parse(pipe.target).service in ("lambda", "states"):
         how = "Event" if own.get("InvocationType") == "FIRE_AND_FORGET" else "RequestResponse"
         return await _invoke(call, principal, pipe.target, [_json(text) for text in texts], how)
 
@@ -72,13 +73,25 @@ async def _give(
 
 async def _invoke(call: Conversation, principal: Principal, function: str, events: list[Any],
                   how: str = "RequestResponse") -> Any:
-    """Give a function events; what it answers. A function that fails is an error."""
+    """Give a function or a state machine events; what it answers. One that fails is an error."""
+    if Arn.parse(function).service == "states":
+        return await _run(call, principal, function, json.dumps(events), how)
     answer = await call.invoke("lambda", "Invoke", as_principal=principal, FunctionName=function,
                                InvocationType=how, Payload=json.dumps(events).encode())
     payload = answer.get("Payload") or b""
     if answer.get("FunctionError"):
         raise Failed(f"{function} failed: {bytes(payload)[:500].decode('utf-8', 'replace')}")
     return json.loads(payload) if payload and how == "RequestResponse" else None
+
+
+async def _run(call: Conversation, principal: Principal, machine: str, events: str, how: str) -> Any:
+    """Have a state machine take events, and wait for what it makes of them unless nobody wants to know."""
+    operation = "StartExecution" if how == "Event" else "StartSyncExecution"
+    answer = await call.invoke("stepfunctions", operation, as_principal=principal, stateMachineArn=machine,
+                               input=events)
+    if answer.get("status", "SUCCEEDED") != "SUCCEEDED":
+        raise Failed(f"{machine} failed: {answer.get('error')}: {answer.get('cause')}"[:500])
+    return json.loads(answer["output"]) if "output" in answer else None
 
 
 def _event(record: Record) -> Any:

@@ -1,0 +1,51 @@
+"""Redriving: an execution that failed is taken up again where it failed.
+
+What had succeeded stays; the state that failed is run again with the input it had. A distributed Map gets a
+new Map Run, in which the children that had succeeded are not run again: they come to what they came to.
+"""
+
+from ...kernel import Call
+from ...workflow.records import Redrive
+from . import engine, history, limits
+from .errors import ExecutionNotRedrivable
+from .records import ABORTED, FAILED, RUNNING, TIMED_OUT, Config, Execution, enter, find_execution
+from .service import stepfunctions
+
+
+@stepfunctions.operation
+def redrive_execution(call: Call, execution_arn: str, client_token: str | None = None) -> Config:
+    """Run again what failed."""
+    record = find_execution(call, execution_arn)
+    if client_token and record.redrive_token == client_token and record.redrives:
+        return {"redriveDate": record.redriven_ms / 1000}
+    if reason := _reason(call, record):
+        raise ExecutionNotRedrivable(f"Execution Not Redrivable: '{reason}'")
+    engine.keep_on(call, record)
+    record.redrives, record.redriven_ms = record.redrives + 1, call.now_ms
+    record.redrive_token, record.stopped_ms = client_token or "", 0
+    enter(call, record, RUNNING)
+    engine.drive(call, record, Redrive())
+    return {"redriveDate": call.now_ms / 1000}
+
+
+def status(call: Call, record: Execution) -> Config:
+    """Whether an execution could be redriven, and why not."""
+    reason = _reason(call, record)
+    if reason is None:
+        found: Config = {"redriveStatus": "REDRIVABLE"}
+    else:
+        found = {"redriveStatus": "REDRIVABLE_BY_MAP_RUN" if record.map_run else "NOT_REDRIVABLE",
+                 "redriveStatusReason": reason}
+    return found | ({"redriveDate": record.redriven_ms / 1000} if record.redrives else {})
+
+
+def _reason(call: Call, record: Execution) -> str | None:
+    if record.map_run:
+        return "Execution is the child of a Map Run and can only be redriven with it"
+    if record.status not in (FAILED, ABORTED, TIMED_OUT):
+        return f"Execution is {record.status} and cannot be redriven"
+    if call.now_ms - record.stopped_ms > limits.REDRIVABLE_MS:
+        return "Execution has exceeded the redrivable period of 14 days"
+    if history.last(call, record).id >= limits.REDRIVE_EVENTS:
+        return "Execution history event limit exceeded"
+    return None

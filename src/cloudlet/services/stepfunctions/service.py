@@ -1,0 +1,5 @@
+"""The Step Functions service."""
+
+from ...kernel import Service
+
+stepfunctions = Service("stepfunctions")
