@@ -53,6 +53,8 @@ def test_every_command_that_is_shown_exists(document):
         if words[0].startswith("-"):
             continue
         found = main.get_command(click.Context(main), words[0])
+        if isinstance(found, click.Group) and len(words) > 1:
+            found = found.get_command(click.Context(found), words[1])
         assert found is not None, line
         known = {option for parameter in found.params for option in parameter.opts} | {"--help", "-h"}
         used = {word.partition("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)}

@@ -1,9 +1,11 @@
 """Machines with the histories, outputs and errors that AWS itself gave, driven without a server.
 
 The data isn't part of the project: CLOUDLET_CONFORMANCE names the folder it is in, else it is looked for
-beside the repository. What AWS's answers were cleaned of (a moment became ``date``, an id ``<…>``) matches
-anything where it is marked so, and nothing where it isn't: those cases can't be met, and are why the floors
-are below the totals.
+beside the repository. What AWS's answers were cleaned of matches anything where it is marked so (``<…>``), a
+moment where it became ``date``, a role where it became ``snf_role_arn``. Where no mark tells, a case can't be
+met: ids of parallel branches became 0, both moments of a comparison the same ``date``, one history was read
+before it went on, one answer is the client's own. Three recordings of distributed Maps exit after the event
+that the map run started with, five after the one it ended with, and we do the latter.
 """
 
 import json
@@ -23,6 +25,7 @@ FOLDER = Path(os.environ.get("CLOUDLET_CONFORMANCE", BESIDE))
 DATA = FOLDER / "asl_cases.jsonl"
 DROPPED = {"timestamp", "ResponseMetadata", "roleArn", "mapRunArn"}
 ANYTHING = re.compile(r"<[^<>]*>|date-?time|timestamp|uuid")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 NOW_MS = 1_795_221_208_000
 
@@ -52,6 +55,10 @@ def plain(value):
 
 
 def same(wanted, got):
+    if wanted in ("date", "start-date"):
+        return isinstance(got, str) and MOMENT.fullmatch(got) is not None
+    if wanted == "snf_role_arn":
+        return isinstance(got, str) and got.startswith("arn:aws:iam::")
     if isinstance(wanted, str) and ANYTHING.search(wanted):
         return isinstance(got, str | int | float)
     if isinstance(wanted, dict):
@@ -95,7 +102,7 @@ def test_histories_are_those_of_aws_event_for_event(cases):
         outcomes += same(outcome(wanted), outcome(got))
         return same(wanted, got)
 
-    assert count(recorded, equal) >= 164
+    assert count(recorded, equal) >= 165
     assert outcomes >= 170
 
 
@@ -138,7 +145,7 @@ def test_diagnostics_are_those_of_aws(cases):
 
 def test_inspections_are_those_of_aws(cases):
     inspected = [case for case in cases if case["op"] == "test_state"]
-    assert count(inspected, lambda case: same(plain(case["expected"]), plain(answer_to(case["args"])))) >= 49
+    assert count(inspected, lambda case: same(plain(case["expected"]), plain(answer_to(case["args"])))) >= 57
 
 
 def answer_to(args):

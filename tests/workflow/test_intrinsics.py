@@ -2,7 +2,8 @@
 
 import pytest
 
-from cloudlet.workflow.intrinsics import BadCall, compile_call
+from cloudlet.workflow.intrinsics import compile_call
+from cloudlet.workflow.jsonpath import BadText
 
 from .driving import run, state
 
@@ -85,5 +86,5 @@ def test_what_a_function_can_not_do_is_an_intrinsic_failure(call):
      "States." + "Array(States." * 10 + "UUID()" + ")" * 10],
 )
 def test_what_is_no_call_is_refused(text):
-    with pytest.raises(BadCall):
+    with pytest.raises(BadText):
         compile_call(text)

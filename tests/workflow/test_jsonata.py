@@ -1,8 +1,12 @@
 """JSONata: AWS's functions, what expressions see, and how they fail."""
 
 import json
+import subprocess
+import sys
 
 import pytest
+
+from cloudlet.workflow import jsonata
 
 from .driving import run, state
 
@@ -106,3 +110,22 @@ def test_the_result_is_seen_beside_the_input():
     assert execution.output == [1, {"y": 2}]
     exited = next(one for one in execution.history if one.type == "TaskStateExited")
     assert json.loads(exited.details["assignedVariables"]["r"]) == 2
+
+
+def test_pythons_recursion_limit_stays_as_it_was():
+    before = sys.getrecursionlimit()
+    assert "Stack overflow" in failure_of("($f := function($x){ 1 + $f($x) }; $f(1))")
+    assert sys.getrecursionlimit() == before
+    code = ("import sys; old = sys.getrecursionlimit(); import cloudlet.workflow as _; "
+            "print(old, sys.getrecursionlimit())")
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(set(told.stdout.split())) == 1
+
+
+def test_an_expression_may_be_hundreds_of_calls_deep():
+    assert value_of("($f := function($x){ $x = 0 ? 0 : 1 + $f($x - 1) }; $f(80))") == 80
+
+
+def test_an_expression_that_does_not_end_is_stopped(monkeypatch):
+    monkeypatch.setattr(jsonata, "EXPRESSION_MS", 1)
+    assert "D1012" in failure_of("$sum($map([1..100000], function($x){ $x * 2 }))")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudlet.workflow.jsonpath import BadPath, NoResult, compile_path, reference
+from cloudlet.workflow.jsonpath import BadText, NoResult, compile_path, reference
 
 STORE = {"book": [{"title": "A", "price": 8, "tags": ["x"]}, {"title": "B", "price": 12.5}, {"title": "C"}],
          "owner": {"name": "Ö", "a-b": 1, "c d": 2, "e.f": 3, "quo'te": 4}, "none": None}
@@ -73,12 +73,12 @@ def test_the_beginning_says_where_the_path_starts():
 @pytest.mark.parametrize("text",
                          ["", "a.b", "$.", "$..", "$.a[", "$.a[']", "$.a[?(@.b]", "$.a b", "$.a)", "$[x]"])
 def test_what_is_no_path_is_refused(text):
-    with pytest.raises(BadPath):
+    with pytest.raises(BadText):
         compile_path(text)
 
 
 def test_a_reference_path_names_one_place():
     assert reference("$.a['b'][2].c") == ("a", "b", 2, "c")
     for text in ("$.a[*]", "$..a", "$.a[0:1]", "$.a[?(@.b)]", "$$.a", "$.a[-1]", "$v.a"):
-        with pytest.raises(BadPath):
+        with pytest.raises(BadText):
             reference(text)

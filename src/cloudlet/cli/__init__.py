@@ -11,7 +11,7 @@ import click
 from .. import __version__
 
 _COMMANDS = ("up", "deploy", "invoke", "tune", "logs", "events", "replay", "status", "env", "reset",
-             "snapshot", "fsck", "coverage", "doctor")
+             "workflow", "snapshot", "fsck", "coverage", "doctor")
 
 
 class _Commands(click.Group):

@@ -25,7 +25,7 @@ _TOKEN_HEADER = "x-cloudlet-token"
 DATA_FOLDER = ".cloudlet"
 _DEFAULT = "http://127.0.0.1:4566"
 _ACCOUNT = re.compile(r"\d{12}")
-_JSON = {"logs": ("Logs_20140328", "1.1")}
+_JSON = {"logs": ("Logs_20140328", "1.1"), "states": ("AWSStepFunctions", "1.0")}
 _VERSIONS = {"cloudformation": "2010-05-15"}
 _TIMEOUT_S = 910.0  # a function may run for 15 minutes
 

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from .failures import RuntimeFailure
-from .jsonpath import BadPath, NoResult, compile_path
+from .intrinsics import following
+from .jsonata import kind_of
+from .jsonpath import BadText, compile_path
 from .templates import BadTemplate, Scene
 
 Test = Callable[[Scene], bool]
@@ -33,16 +35,8 @@ def moment(value: Any) -> datetime | None:
         return None
 
 
-def _number(value: Any) -> Any:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _string(value: Any) -> Any:
-    return value if isinstance(value, str) else None
-
-
-def _boolean(value: Any) -> Any:
-    return value if isinstance(value, bool) else None
+def _only(kind: str) -> Callable[[Any], Any]:
+    return lambda value: value if kind_of(value) == kind else None
 
 
 def _comparison(read: Callable[[Any], Any], order: Compare) -> Compare:
@@ -51,7 +45,6 @@ def _comparison(read: Callable[[Any], Any], order: Compare) -> Compare:
         return one is not None and other is not None and order(one, other)
 
     return compare
-
 
 
 def wildcards(pattern: str) -> re.Pattern[str]:
@@ -63,16 +56,13 @@ def wildcards(pattern: str) -> re.Pattern[str]:
 
 COMPARISONS: dict[str, Compare] = {
     f"{kind}{name}": _comparison(read, order)
-    for kind, read in (("String", _string), ("Numeric", _number), ("Timestamp", moment))
+    for kind, read in (("String", _only("string")), ("Numeric", _only("number")), ("Timestamp", moment))
     for name, order in _ORDERS.items()}
-COMPARISONS["BooleanEquals"] = _comparison(_boolean, operator.eq)
-_KINDS: dict[str, Callable[[Any], bool]] = {"IsNull": lambda value: value is None,
-                                            "IsNumeric": lambda value: _number(value) is not None,
-                                            "IsString": lambda value: isinstance(value, str),
-                                            "IsBoolean": lambda value: isinstance(value, bool),
-                                            "IsTimestamp": lambda value: moment(value) is not None}
+COMPARISONS["BooleanEquals"] = _comparison(_only("boolean"), operator.eq)
+_KINDS = {"IsNull": "null", "IsNumeric": "number", "IsString": "string", "IsBoolean": "boolean"}
 OPERATORS = frozenset(
-    (*COMPARISONS, *(f"{name}Path" for name in COMPARISONS), *_KINDS, "IsPresent", "StringMatches")
+    (*COMPARISONS, *(f"{name}Path" for name in COMPARISONS), *_KINDS, "IsTimestamp", "IsPresent",
+     "StringMatches")
 )
 
 
@@ -96,7 +86,9 @@ def _test(variable: str, name: str, operand: Any) -> Test:
         return lambda scene: _present(scene, value) is operand
     if name in _KINDS:
         kind = _KINDS[name]
-        return lambda scene: kind(value(scene)) is operand
+        return lambda scene: (kind_of(value(scene)) == kind) is operand
+    if name == "IsTimestamp":
+        return lambda scene: (moment(value(scene)) is not None) is operand
     if name == "StringMatches":
         pattern = wildcards(operand)
         return lambda scene: isinstance(found := value(scene), str) and pattern.fullmatch(found) is not None
@@ -110,18 +102,10 @@ def _test(variable: str, name: str, operand: Any) -> Test:
 def _follow(text: str, field: str) -> Callable[[Scene], Any]:
     try:
         path = compile_path(text)
-    except BadPath:
+    except BadText:
         raise BadTemplate(f"Value is not a valid path: '{text}'", f"/{field}") from None
-
-    def value(scene: Scene) -> Any:
-        try:
-            return scene.follow(path)
-        except NoResult:
-            raise RuntimeFailure(
-                f"Invalid path '{text}': The choice state's condition path references an invalid value."
-            ) from None
-
-    return value
+    return following(path, lambda scene, nowhere: (
+        f"Invalid path '{text}': The choice state's condition path references an invalid value."))
 
 
 def _present(scene: Scene, value: Callable[[Scene], Any]) -> bool:

@@ -65,15 +65,6 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Batcher:
-    """How a distributed Map puts several items into one child."""
-
-    items: Field | None
-    bytes: Field | None
-    input: Template | None
-
-
-@dataclass(frozen=True, slots=True)
 class Port:
     """ItemReader or ResultWriter: what outside is read or written, and how."""
 
@@ -97,7 +88,10 @@ class Iteration:
     concurrency: Field | None
     tolerated_count: Field | None
     tolerated_percentage: Field | None
-    batcher: Batcher | None
+    batched: bool  # whether a child gets several items
+    batch_items: Field | None
+    batch_bytes: Field | None
+    batch_input: Template | None
     reader: Port | None
     writer: Port | None
 
@@ -122,8 +116,8 @@ class State:
     rules: tuple[Rule, ...] = ()
     default: str = ""
     wait: Field | None = None
-    error: Template | None = None
-    cause: Template | None = None
+    error: Field | None = None
+    cause: Field | None = None
     resource: str = ""
     credentials: Template | None = None
     timeout: Field | None = None
@@ -175,7 +169,8 @@ def compile_state(name: str, body: dict[str, Any], machine_jsonata: bool = False
         case "Wait":
             fields["wait"] = _first(body, ("Seconds", "Timestamp"), jsonata, raw=True)
         case "Fail":
-            fields["error"], fields["cause"] = (_text(body, one, jsonata) for one in ("Error", "Cause"))
+            fields["error"], fields["cause"] = (
+                _first(body, (one,), jsonata, raw=True) for one in ("Error", "Cause"))
         case "Task":
             fields["resource"] = body["Resource"]
             fields["timeout"] = _first(body, ("TimeoutSeconds",), jsonata)
@@ -217,7 +212,7 @@ def _result_path(body: dict[str, Any]) -> tuple[Keys | None, str]:
         return None, ""
     try:
         return jsonpath.reference(text), text
-    except (jsonpath.BadPath, TypeError, AttributeError):
+    except (jsonpath.BadText, TypeError, AttributeError):
         raise BadTemplate("Value is not a Reference Path: The path must be definite and must not contain "
                           "'@', ',', ':', '?' or '..'", "/ResultPath") from None
 
@@ -229,20 +224,12 @@ def _template(value: Any, jsonata: bool, field: str) -> Template:
         raise BadTemplate(str(bad), bad.pointer or f"/{field}") from None
 
 
-def _text(body: dict[str, Any], field: str, jsonata: bool) -> Template | None:
-    if field in body:
-        return typed(body[field], field, "string") if jsonata else constant(body[field])
-    if f"{field}Path" in body and not jsonata:
-        return dynamic(body[f"{field}Path"], f"{field}Path")
-    return None
-
-
 def _first(body: dict[str, Any], names: tuple[str, ...], jsonata: bool, prefix: str = "", *,
            raw: bool = False) -> Field | None:
     """The one of these fields that is there, static, by path or by expression."""
     for name in names:
         if name in body:
-            kind = "string" if name == "Timestamp" else "number"
+            kind = "string" if name in ("Timestamp", "Error", "Cause") else "number"
             value = (typed(body[name], prefix + name, kind) if jsonata and is_expression(body[name])
                      else constant(body[name]))
             return Field(name, value)
@@ -282,7 +269,7 @@ def _outcome(body: dict[str, Any], jsonata: bool, field: str) -> tuple[Template 
 def _iteration(body: dict[str, Any], jsonata: bool) -> Iteration:
     processor = body.get("ItemProcessor") or body["Iterator"]
     config = processor.get("ProcessorConfig", {})
-    items = None
+    batcher, items = body.get("ItemBatcher", {}), None
     if jsonata and "Items" in body:
         items = typed(body["Items"], "Items", "array")
     elif body.get("ItemsPath", "$") != "$":
@@ -294,17 +281,13 @@ def _iteration(body: dict[str, Any], jsonata: bool) -> Iteration:
                      _first(body, ("MaxConcurrency",), jsonata),
                      _first(body, ("ToleratedFailureCount",), jsonata),
                      _first(body, ("ToleratedFailurePercentage",), jsonata),
-                     _batcher(body.get("ItemBatcher"), jsonata),
+                     "ItemBatcher" in body,
+                     _first(batcher, ("MaxItemsPerBatch",), jsonata, "ItemBatcher/"),
+                     _first(batcher, ("MaxInputBytesPerBatch",), jsonata, "ItemBatcher/"),
+                     _template(batcher["BatchInput"], jsonata, "ItemBatcher/BatchInput")
+                     if "BatchInput" in batcher else None,
                      _port(body.get("ItemReader"), jsonata, "ItemReader", "ReaderConfig"),
                      _port(body.get("ResultWriter"), jsonata, "ResultWriter", "WriterConfig"))
-
-
-def _batcher(body: dict[str, Any] | None, jsonata: bool) -> Batcher | None:
-    if body is None:
-        return None
-    given = _template(body["BatchInput"], jsonata, "ItemBatcher/BatchInput") if "BatchInput" in body else None
-    return Batcher(_first(body, ("MaxItemsPerBatch",), jsonata, "ItemBatcher/"),
-                   _first(body, ("MaxInputBytesPerBatch",), jsonata, "ItemBatcher/"), given)
 
 
 def _port(body: dict[str, Any] | None, jsonata: bool, field: str, config: str) -> Port | None:

@@ -5,6 +5,7 @@ what the execution reports. ``fatal`` ones pass by every retrier and catcher. Th
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 PAYLOAD_BYTES = 262_144  # input, output and result of a state, in UTF-8
@@ -30,12 +31,17 @@ class Failure(Exception):
     """A state failed. ``aliases`` are further names that retriers and catchers may use for it."""
 
     fatal = False
-    situated = False  # whether the cause begins with where it happened
     strand = -1  # where it happened
 
-    def __init__(self, error: str | None, cause: str | None = None, *, aliases: tuple[str, ...] = ()) -> None:
+    def __init__(self, error: str | None, cause: str | None = None, *, aliases: tuple[str, ...] = (),
+                 situated: bool = False) -> None:
         super().__init__(cause or error or "")
         self.error, self.cause, self.aliases = error, cause, aliases
+        self.situated = situated  # whether the cause begins with where it happened
+
+    def first(self, handlers: Sequence[Any]) -> int | None:
+        """Which of some retriers or catchers is meant."""
+        return next((at for at, one in enumerate(handlers) if self.matches(one.errors)), None)
 
     def matches(self, names: tuple[str, ...]) -> bool:
         """Whether a retrier or catcher for ``names`` is meant."""
@@ -54,30 +60,17 @@ class RuntimeFailure(Failure):
     """The definition and the data don't fit; no retrier or catcher helps."""
 
     fatal = True
-    situated = True
 
     def __init__(self, cause: str) -> None:
-        super().__init__("States.Runtime", cause)
+        super().__init__("States.Runtime", cause, situated=True)
 
 
 class QueryFailure(Failure):
     """A JSONata expression failed, or gave what the field can't take."""
 
-    situated = True
-
     def __init__(self, cause: str, location: str = "", *, late: bool = False) -> None:
-        super().__init__("States.QueryEvaluationError", cause)
+        super().__init__("States.QueryEvaluationError", cause, situated=True)
         self.location, self.late = location, late  # late: all was evaluated, and the value is no good
-
-
-class IntrinsicFailure(Failure):
-    """A ``States.`` function could not be applied to its arguments."""
-
-    situated = True
-
-    def __init__(self, call: str, reason: str) -> None:
-        super().__init__("States.IntrinsicFailure",
-                         f"The function '{call}' had the following error: {reason}")
 
 
 class OutputTooLarge(Failure):

@@ -17,7 +17,7 @@ from .intrinsics import json_text, json_value
 from .jsonata import kind_of
 from .records import ChildEnded, Fan, ItemsRead, ReadItems, StartChild, Strand, WriteResults
 from .run import Run
-from .tasks import complete, inflow, look, number, selected
+from .tasks import complete, inflow, look, not_valid, number, selected
 from .templates import Scene
 
 _CHUNK = 64  # items in one record
@@ -87,9 +87,7 @@ def _tolerance(run: Run, fan: Fan, iteration: Iteration, scene: Scene) -> None:
         except (ValueError, OverflowError):
             found = math.nan
         if not math.isfinite(found):
-            shown = value if isinstance(value, str) else json_text(value)
-            raise RuntimeFailure(f'The {field.name} field refers to value "{shown}" which is not a valid '
-                                 f"{'integer' if name.endswith('Count') else 'float'}: {field.path}")
+            raise not_valid(field, value, "integer" if name.endswith("Count") else "float")
         if name.endswith("Count"):
             if found < 0:
                 raise RuntimeFailure("ToleratedFailureCount cannot be negative.")
@@ -104,10 +102,10 @@ def _tolerance(run: Run, fan: Fan, iteration: Iteration, scene: Scene) -> None:
 
 def _distribute(run: Run, strand: Strand, fan: Fan, iteration: Iteration, scene: Scene) -> None:
     """Record a Map Run, and have its items read if they are elsewhere."""
-    batcher, reader = iteration.batcher, iteration.reader
-    if batcher:
-        fan.batch = number(batcher.items, scene, least=1) or _CHUNK * _CHUNK
-        fan.batch_bytes = number(batcher.bytes, scene, least=1) or 0
+    reader = iteration.reader
+    if iteration.batched:
+        fan.batch = number(iteration.batch_items, scene, least=1) or _CHUNK * _CHUNK
+        fan.batch_bytes = number(iteration.batch_bytes, scene, least=1) or 0
     most = number(reader.max_items, scene, least=-(1 << 60)) if reader else None
     machine = run.origin.machine_arn.replace(":stateMachine:", ":mapRun:")
     fan.run = f"{machine}/{iteration.label or run.world.uuid()}:{run.world.uuid()}"
@@ -149,7 +147,8 @@ def proceed(run: Run, strand: Strand) -> None:
         if fan.next >= fan.total or fan.running >= fan.limit:
             break
         if state.iteration is None:
-            _branch(run, strand, fan, state)
+            given = inflow(run, run.scene(strand), state)
+            _begin(run, strand, fan, state.branches[fan.next], given, fan.base)
         elif state.iteration.distributed:
             _child(run, strand, fan, state.iteration)
         else:
@@ -161,28 +160,26 @@ def proceed(run: Run, strand: Strand) -> None:
         join(run, strand)
 
 
-def _branch(run: Run, strand: Strand, fan: Fan, state: State) -> None:
-    child = run.add(state.branches[fan.next], parent=strand.id, index=fan.next, last=fan.base)
-    given = inflow(run, run.scene(strand), state)
-    run.give(child, given, json_text(given))
-    _began(fan, child)
-
-
 def _iterate(run: Run, strand: Strand, fan: Fan, iteration: Iteration) -> None:
-    index = fan.next
     value, item = _next(run, strand, fan, iteration)
-    last = run.record("MapIterationStarted", fan.base, {"index": index, "name": strand.state})
-    child = run.add(iteration.start, parent=strand.id, index=index, last=last)
+    last = run.record("MapIterationStarted", fan.base, {"index": fan.next, "name": strand.state})
+    child = _begin(run, strand, fan, iteration.start, value, last)
     run.memory.put(("item", child.id, 0), json_text(item).encode())
-    run.give(child, value, json_text(value))
-    _began(fan, child)
 
 
-def _began(fan: Fan, child: Strand) -> None:
-    fan.next += 1
+def _begin(run: Run, strand: Strand, fan: Fan, start: str, given: Any, last: int) -> Strand:
+    """A branch or an iteration, whose turn it is to begin."""
+    child = run.add(start, parent=strand.id, index=fan.next, last=last)
+    run.give(child, given, json_text(given))
+    fan.children = [*fan.children, child.id]
+    _count(fan, 1)
+    return child
+
+
+def _count(fan: Fan, items: int) -> None:
+    fan.next += items
     fan.started += 1
     fan.running += 1
-    fan.children = [*fan.children, child.id]
 
 
 def _next(run: Run, strand: Strand, fan: Fan, iteration: Iteration,
@@ -196,7 +193,7 @@ def _next(run: Run, strand: Strand, fan: Fan, iteration: Iteration,
         return value, item
     state, scene = run.state(strand), run.scene(strand)
     plain = scene.context
-    scene = Scene(scene.input, lambda: {**plain(), "Map": {"Item": item}}, scene.variables, scene.around,
+    scene = Scene(scene.input, lambda: {**plain(), "Map": {"Item": item}}, scene.variables, scene.world,
                   run.now_ms)
     if state.input_path and not state.jsonata:
         scene.value = state.input_path(scene)
@@ -217,13 +214,11 @@ def _child(run: Run, strand: Strand, fan: Fan, iteration: Iteration) -> None:
             items.append(more)
             count += 1
         value = {"Items": items}
-        if iteration.batcher and iteration.batcher.input:
-            value["BatchInput"] = iteration.batcher.input(run.scene(strand))
+        if iteration.batch_input:
+            value["BatchInput"] = iteration.batch_input(run.scene(strand))
     run.effects.append(StartChild(strand.id, strand.ticket, fan.started, iteration.start, json_text(value),
                                   count, iteration.express, fan.run))
-    fan.next += count
-    fan.started += 1
-    fan.running += 1
+    _count(fan, count)
 
 
 def ended(run: Run, child: Strand) -> None:

@@ -98,7 +98,7 @@ def _failed(run: Run, strand: Strand, failure: Failure, found: Inspection, mock:
     """What retriers and catchers would do."""
     state, details = run.state(strand), dict[str, Any]()
     found.status, found.error, found.cause = "FAILED", failure.error, failure.cause
-    retrier = interpreter.retrier_of(state, failure)
+    retrier = failure.first(state.retry)
     done = mock.retries if mock else 0
     if retrier is not None:
         details["retryIndex"] = retrier
@@ -107,7 +107,7 @@ def _failed(run: Run, strand: Strand, failure: Failure, found: Inspection, mock:
             delay = interpreter.delay_s(state, retrier, done)
             details["retryBackoffIntervalSeconds"] = int(delay) if delay.is_integer() else delay
     if found.status == "FAILED" and state.catch:
-        catcher = next((at for at, one in enumerate(state.catch) if failure.matches(one.errors)), None)
+        catcher = failure.first(state.catch)
         if catcher is not None and interpreter.caught(run, strand, failure):
             found.status, found.output, found.next = "CAUGHT_ERROR", run.text(strand), strand.state
             details = {"catchIndex": catcher}

@@ -11,7 +11,7 @@ from . import fan, records, tasks
 from .choices import moment
 from .definition import Machine, State
 from .failures import WAIT_AHEAD_MS, WAIT_S, Failure, QueryFailure, RuntimeFailure
-from .intrinsics import json_text, json_value
+from .intrinsics import json_value, plain
 from .records import Event, Memory, Step, Strand, World
 from .run import HistoryFull, Run, data
 from .tasks import look, outflow, selected, told
@@ -177,20 +177,14 @@ def _choice(run: Run, strand: Strand) -> None:
     selected(run, scene, state)
     rule = next((rule for rule in state.rules if rule.test(scene)), None)
     if rule is None and not state.default:
-        raise _no_choice()
+        raise Failure("States.NoChoiceMatched", "Failed to transition out of the state. The state's choices "
+                      "do not match the input, and it has no default.", situated=True)
     assign, output = (rule.assign, rule.output) if rule else (state.assign, state.output)
     assigned = assign(scene) if assign else None
     value = output(scene) if output else scene.value
     if not state.jsonata and state.output_path:
         value = state.output_path(scene)
     run.leave(strand, value, rule.next if rule else state.default, assigned)
-
-
-def _no_choice() -> Failure:
-    failure = Failure("States.NoChoiceMatched", "Failed to transition out of the state. The state's choices "
-                      "do not match the input, and it has no default.")
-    failure.situated = True
-    return failure
 
 
 def _wait(run: Run, strand: Strand) -> None:
@@ -216,7 +210,7 @@ def _due_ms(run: Run, state: State, scene: Scene) -> int:
             raise
         raise RuntimeFailure(f"The {field.name} parameter does not reference an input value: "
                              f"{field.path}") from None
-    shown = f"{field.path} == {value if isinstance(value, str) else json_text(value)}"
+    shown = f"{field.path} == {plain(value)}"
     if field.name.startswith("Timestamp"):
         found = moment(value)
         if found:
@@ -238,7 +232,7 @@ def _due_ms(run: Run, state: State, scene: Scene) -> int:
 def _fail(run: Run, strand: Strand) -> None:
     state, scene = run.state(strand), run.scene(strand)
     selected(run, scene, state)
-    raise Failure(state.error(scene) if state.error else None, state.cause(scene) if state.cause else None)
+    raise Failure(*(field.value(scene) if field else None for field in (state.error, state.cause)))
 
 
 # -- failing
@@ -285,11 +279,6 @@ def _situate(run: Run, strand: Strand, failure: Failure) -> None:
             **told(failure.error, failure.cause), **location, "state": strand.state})
 
 
-def retrier_of(state: State, failure: Failure) -> int | None:
-    """Which of the state's retriers is meant."""
-    return next((at for at, one in enumerate(state.retry) if failure.matches(one.errors)), None)
-
-
 def delay_s(state: State, retrier: int, done: int) -> float:
     """How long that retrier waits after ``done`` retries, without jitter."""
     one = state.retry[retrier]
@@ -302,7 +291,7 @@ def delay_s(state: State, retrier: int, done: int) -> float:
 
 def _retried(run: Run, strand: Strand, failure: Failure) -> bool:
     state = run.state(strand)
-    which = retrier_of(state, failure)
+    which = failure.first(state.retry)
     if which is None:
         return False
     strand.retries = strand.retries or [0] * len(state.retry)
@@ -321,10 +310,10 @@ def _retried(run: Run, strand: Strand, failure: Failure) -> bool:
 def caught(run: Run, strand: Strand, failure: Failure) -> bool:
     """Whether a catcher of the state takes the failure; then the state is left."""
     state = run.state(strand)
-    catcher = next((one for one in state.catch if failure.matches(one.errors)), None)
-    if catcher is None:
+    which = failure.first(state.catch)
+    if which is None:
         return False
-    scene = run.scene(strand)
+    catcher, scene = state.catch[which], run.scene(strand)
     output = scene.error = scene.value = failure.output()
     assigned = catcher.assign(scene) if catcher.assign else None
     if catcher.output:

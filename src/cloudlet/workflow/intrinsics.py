@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .failures import HASHES, INTRINSIC_NESTING, INTRINSIC_TEXT, RANGE_ITEMS, IntrinsicFailure, RuntimeFailure
-from .jsonpath import BadPath, NoResult, read_path
+from .failures import HASHES, INTRINSIC_NESTING, INTRINSIC_TEXT, RANGE_ITEMS, Failure, RuntimeFailure
+from .jsonpath import BadText, NoResult, Path, Reader
 
 if TYPE_CHECKING:
     from .templates import Scene
@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 
 Call = Callable[["Scene"], Any]
 _CALL = re.compile(r"States\.(\w+)\(")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-
-
-class BadCall(Exception):
-    """A text that is no call of a function."""
+_TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_PIECE = re.compile(r"\\(['\\{}])|(\{\})|(.)", re.DOTALL)
 
 
 class _Refused(Exception):
@@ -37,109 +34,75 @@ class _Refused(Exception):
 
 
 def compile_call(text: str) -> Call:
-    """The call that ``text`` spells; :class:`BadCall` if it spells none."""
-    reader = _Reader(text.strip())
-    call = reader.call(1)
+    """The call that ``text`` spells; :class:`BadText` if it spells none."""
+    reader = Reader(text.strip())
+    call = _call(reader, 1)
     if reader.at < len(reader.text):
-        raise BadCall(text)
+        raise BadText(text)
     return call
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+def _call(reader: Reader, depth: int) -> Call:
+    begin, match = reader.at, reader.match(_CALL)
+    if not match or match[1] not in _FUNCTIONS or depth > INTRINSIC_NESTING:
+        raise BadText(reader.text)
+    least, most, function = _FUNCTIONS[match[1]]
+    arguments: list[Call] = []
+    reader.space()
+    while not reader.take(")"):
+        if arguments and not reader.take(","):
+            raise BadText(reader.text)
+        arguments.append(_argument(reader, depth, match[1] == "Format" and not arguments))
+        reader.space()
+    if not least <= len(arguments) <= most:
+        raise BadText(reader.text)
+    shown = reader.text[begin : reader.at]
 
-    def call(self, depth: int) -> Call:
-        begin = self.at
-        match = _CALL.match(self.text, self.at)
-        if not match or match[1] not in _FUNCTIONS or depth > INTRINSIC_NESTING:
-            raise BadCall(self.text)
-        least, most, function = _FUNCTIONS[match[1]]
-        self.at = match.end()
-        arguments: list[Call] = []
-        self._space()
-        while not self._take(")"):
-            if arguments and not self._take(","):
-                raise BadCall(self.text)
-            arguments.append(self._argument(depth, match[1] == "Format" and not arguments))
-            self._space()
-        if not least <= len(arguments) <= most:
-            raise BadCall(self.text)
-        shown = self.text[begin : self.at]
-
-        def run(around: "Scene") -> Any:
-            values = [argument(around) for argument in arguments]
-            try:
-                return function(around, *values)
-            except _Refused as refused:
-                raise IntrinsicFailure(shown, str(refused)) from None
-
-        return run
-
-    def _argument(self, depth: int, template: bool) -> Call:
-        self._space()
-        for word, value in (("null", None), ("true", True), ("false", False)):
-            if self._take(word):
-                return lambda around: value
-        if self.text.startswith("States.", self.at):
-            return self.call(depth + 1)
-        if self._take("'"):
-            text = self._text(template)
-            return lambda around: text
-        if match := _NUMBER.match(self.text, self.at):
-            self.at = match.end()
-            number: Any = float(match[0]) if set(match[0]) & set(".eE") else int(match[0])
-            return lambda around: number
-        if self.text.startswith("$", self.at):
-            return self._path()
-        raise BadCall(self.text)
-
-    def _path(self) -> Call:
+    def run(around: "Scene") -> Any:
+        values = [argument(around) for argument in arguments]
         try:
-            path, self.at = read_path(self.text, self.at)
-        except BadPath:
-            raise BadCall(self.text) from None
+            return function(around, *values)
+        except _Refused as refused:
+            said = f"The function '{shown}' had the following error: {refused}"
+            raise Failure("States.IntrinsicFailure", said, situated=True) from None
 
-        def follow(around: "Scene") -> Any:
-            try:
-                return around.follow(path)
-            except NoResult:
-                raise RuntimeFailure(
-                    f"The JsonPath argument for the field '{path.text}' could not be found in the "
-                    f"input '{around.shown()}'"
-                ) from None
+    return run
 
-        return follow
 
-    def _text(self, template: bool) -> Any:
-        """What stands between quotes; of a template the pieces between its ``{}``."""
-        pieces: list[str] = []
-        found = ""
-        while self.at < len(self.text):
-            char = self.text[self.at]
-            self.at += 1
-            if char == "'":
-                return (*pieces, found) if template else found
-            if char == "\\" and self.at < len(self.text) and self.text[self.at] in "'\\{}":
-                char = self.text[self.at]
-                self.at += 1
-            elif template and char == "{" and self.text.startswith("}", self.at):
-                self.at += 1
-                pieces.append(found)
-                found = ""
-                continue
-            found += char
-        raise BadCall(self.text)
+def _argument(reader: Reader, depth: int, template: bool) -> Call:
+    reader.space()
+    if reader.text.startswith("States.", reader.at):
+        return _call(reader, depth + 1)
+    if reader.text.startswith("$", reader.at):
+        path = reader.path()
+        return following(path, lambda scene, nowhere: (
+            f"The JsonPath argument for the field '{path.text}' could not be found in the input "
+            f"'{scene.shown()}'"))
+    match = reader.match(_TEXT)
+    value = _pieces(match[1], template) if match else reader.scalar()
+    return lambda around: value
 
-    def _space(self) -> None:
-        while self.text[self.at : self.at + 1].isspace():
-            self.at += 1
 
-    def _take(self, token: str) -> bool:
-        if self.text.startswith(token, self.at):
-            self.at += len(token)
-            return True
-        return False
+def _pieces(text: str, template: bool) -> Any:
+    """What stands between quotes; of a template the pieces between its ``{}``."""
+    pieces = [""]
+    for escaped, hole, char in _PIECE.findall(text):
+        if hole and template:
+            pieces.append("")
+        else:
+            pieces[-1] += escaped or hole or char
+    return tuple(pieces) if template else pieces[0]
+
+
+def following(path: Path, said: "Callable[[Scene, NoResult], str]") -> Call:
+    """What a path leads to; where it leads nowhere, the state fails with what is ``said`` of it."""
+    def follow(scene: "Scene") -> Any:
+        try:
+            return scene.follow(path)
+        except NoResult as nowhere:
+            raise RuntimeFailure(said(scene, nowhere)) from None
+
+    return follow
 
 
 def json_text(value: Any) -> str:
@@ -148,6 +111,11 @@ def json_text(value: Any) -> str:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JavaScript lets through
         return json.dumps(value, separators=(",", ":"))
+
+
+def plain(value: Any) -> str:
+    """The value within a text: a string as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json_text(value)
 
 
 def json_value(text: str | bytes) -> Any:
@@ -166,7 +134,7 @@ def _format(around: "Scene", template: Any, *arguments: Any) -> str:
     for argument, piece in zip(arguments, pieces[1:], strict=True):
         if isinstance(argument, list | dict):
             raise _Refused("The arguments of States.Format may not be arrays or objects")
-        found += argument if isinstance(argument, str) else json_text(argument), piece
+        found += plain(argument), piece
     return "".join(found)
 
 
@@ -246,8 +214,7 @@ def _hash(around: "Scene", value: Any, algorithm: Any) -> str:
     name = HASHES.get(algorithm if isinstance(algorithm, str) else "")
     if not name:
         raise _Refused(f"The algorithm must be one of {', '.join(HASHES)}")
-    text = value if isinstance(value, str) else json_text(value)
-    return hashlib.new(name, _short(text).encode(), usedforsecurity=False).hexdigest()
+    return hashlib.new(name, _short(plain(value)).encode(), usedforsecurity=False).hexdigest()
 
 
 def _merge(around: "Scene", one: Any, other: Any, deep: Any) -> dict[str, Any]:
@@ -261,7 +228,7 @@ def _chance(around: "Scene", start: Any, end: Any, *seed: Any) -> int:
     first, last = _whole(start), _whole(end)
     if last <= first:
         raise _Refused("The start must be less than the end")
-    chance = random.Random(_whole(seed[0])).random() if seed else around.random()
+    chance = random.Random(_whole(seed[0])).random() if seed else around.world.random()
     return first + int(chance * (last - first))
 
 
@@ -291,5 +258,5 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "MathRandom": (2, 3, _chance),
     "MathAdd": (2, 2, lambda around, one, other: _whole(one) + _whole(other)),
     "StringSplit": (2, 2, _split),
-    "UUID": (0, 0, lambda around: around.uuid()),
+    "UUID": (0, 0, lambda around: around.world.uuid()),
 }

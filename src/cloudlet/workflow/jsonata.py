@@ -8,15 +8,15 @@ given.
 import hashlib
 import random
 import re
+import sys
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import jsonata as library
 import msgspec
-from jsonata.datetimeutils import DateTimeUtils
-from jsonata.jexception import JException
-from jsonata.utils import Utils
 
 from .failures import EXPRESSION_DEPTH, EXPRESSION_MS, HASHES, RANGE_ITEMS, QueryFailure
 from .intrinsics import json_text
@@ -24,7 +24,11 @@ from .intrinsics import json_text
 if TYPE_CHECKING:
     from .templates import Scene
 
-_ENGINE = library.Jsonata
+_FRAMES = 10_000  # of Python, that an expression as deep as it may be takes
+_limit = sys.getrecursionlimit()
+_library: Any = import_module("jsonata")  # which raises the whole process's limit when it is imported
+sys.setrecursionlimit(_limit)
+_ENGINE, JException, Utils = _library.Jsonata, _library.jexception.JException, _library.utils.Utils
 _NULL = Utils.NULL_VALUE
 _PATH = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _MISSING = object()
@@ -38,6 +42,28 @@ class BadExpression(Exception):
     """A text that is no expression; the message is the parser's."""
 
 
+class _Room:
+    """Deep expressions need more of Python's frames than it allows: it does while one is evaluated."""
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._before = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._before = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(self._before, _FRAMES))
+            self._users += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                sys.setrecursionlimit(self._before)
+
+
+_room = _Room()
+
 
 class Expression:
     """A compiled expression; ``location`` is how AWS names the field it stands in."""
@@ -47,7 +73,8 @@ class Expression:
     def __init__(self, text: str, location: str) -> None:
         self.text, self.location = text, location
         try:
-            self._program = _ENGINE(text)
+            with _room:
+                self._program = _ENGINE(text)
         except JException as error:
             raise BadExpression(str(error)) from None
         except (RecursionError, ValueError, IndexError, TypeError, AttributeError) as error:
@@ -78,17 +105,13 @@ class Expression:
                 if name in variables:
                     value = variables[name]
                     bindings[name] = _NULL if value is None else value
-        program.environment = program.create_frame(_ENGINE.static_frame)
-        program.environment.set_runtime_bounds(EXPRESSION_MS, EXPRESSION_DEPTH)
+        bindings["__evaluate_entry"], bindings["__evaluate_exit"] = _bounds()
+        program.environment = _ENGINE.static_frame
         try:
-            found = program.evaluate(None, bindings)
-        except JException as error:
+            with _room:
+                found = program.evaluate(None, bindings)
+        except (JException, RecursionError) as error:
             raise self._threw(error) from None
-        except RecursionError:
-            raise self._failure(
-                "threw an error during evaluation: Stack overflow error: Check for "
-                "non-terminating recursive function. Consider rewriting as tail-recursive"
-            ) from None
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise self._failure(f"threw an error during evaluation: {error}") from None
         if found is None:
@@ -105,8 +128,8 @@ class Expression:
             value = value.get(name, _MISSING) if type(value) is dict else _MISSING
         return value
 
-    def _threw(self, error: JException) -> QueryFailure:
-        if error.error == "D1011":
+    def _threw(self, error: Any) -> QueryFailure:
+        if isinstance(error, RecursionError) or error.error == "D1011":
             return self._failure("threw an error during evaluation: Stack overflow error: Check for "
                                  "non-terminating recursive function. Consider rewriting as tail-recursive")
         return self._failure(f"threw an error during evaluation. {error.error}: {error}")
@@ -143,6 +166,29 @@ class Expression:
                 f"returned an unexpected result type. Expected '{kind}', but was '{found}' for "
                 f"value: {json_text(value)}"
             )
+
+
+def _bounds() -> tuple[Callable[..., None], Callable[..., None]]:
+    """What the library calls before and after each part of an expression, so that none runs away.
+
+    Its own bounds look at the clock twice for each part, which takes longer than most parts do.
+    """
+    depth = count = 0
+    until = time.monotonic() + EXPRESSION_MS / 1000
+
+    def enter(part: Any, value: Any, frame: Any) -> None:
+        nonlocal depth, count
+        depth, count = depth + 1, count + 1
+        if depth > EXPRESSION_DEPTH:
+            raise JException("D1011", -1)
+        if not count % 32 and time.monotonic() > until:
+            raise JException("D1012", -1, EXPRESSION_MS)
+
+    def leave(part: Any, value: Any, frame: Any, result: Any) -> None:
+        nonlocal depth
+        depth -= 1
+
+    return enter, leave
 
 
 def kind_of(value: Any) -> str:
@@ -204,7 +250,7 @@ def _hash(around: "Scene", value: Any = None, algorithm: Any = None, *rest: Any)
 
 
 def _random(around: "Scene", seed: Any = None, *rest: Any) -> float:
-    return around.random() if seed is None else random.Random(str(seed)).random()
+    return around.world.random() if seed is None else random.Random(str(seed)).random()
 
 
 def _parse(around: "Scene", text: Any = None, *rest: Any) -> Any:
@@ -218,11 +264,11 @@ def _parse(around: "Scene", text: Any = None, *rest: Any) -> Any:
 
 
 def _now(around: "Scene", picture: Any = None, zone: Any = None, *rest: Any) -> str:
-    return str(DateTimeUtils.format_datetime(around.now_ms, picture, zone))
+    return str(_library.datetimeutils.DateTimeUtils.format_datetime(around.now_ms, picture, zone))
 
 
 # the functions that AWS adds or that would otherwise ask the machine
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "partition": _partition, "range": _range, "hash": _hash, "random": _random, "parse": _parse, "now": _now,
-    "uuid": lambda around, *rest: around.uuid(), "millis": lambda around, *rest: around.now_ms,
+    "uuid": lambda around, *rest: around.world.uuid(), "millis": lambda around, *rest: around.now_ms,
 }

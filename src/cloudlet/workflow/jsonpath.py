@@ -22,11 +22,13 @@ _SLICE = re.compile(r"(-?\d+)?\s*:\s*(-?\d+)?\s*")
 _INTEGERS = re.compile(r"-?\d+(?:\s*,\s*-?\d+)*\s*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _OPERATOR = re.compile(r"==|!=|<=|>=|=~|<|>|in\b|nin\b")
+_SPACE = re.compile(r"\s*")
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)*)/(\w*)")
 
 
-class BadPath(Exception):
-    """A path that is none."""
+class BadText(Exception):
+    """A text that is no path, or no call of a function."""
 
 
 class NoResult(Exception):
@@ -72,56 +74,53 @@ class Path:
 
 
 def compile_path(text: str) -> Path:
-    """The path that ``text`` spells; :class:`BadPath` if it spells none."""
-    path, end = read_path(text, 0)
-    if end < len(text):
-        raise BadPath(text)
+    """The path that ``text`` spells; :class:`BadText` if it spells none."""
+    reader = Reader(text)
+    path = reader.path()
+    if reader.at < len(text):
+        raise BadText(text)
     return path
 
 
-def read_path(text: str, at: int) -> tuple[Path, int]:
-    """The path that begins at ``at``, and where it ends."""
-    if text.startswith("$$", at):
-        scope, start = "$", at + 2
-    elif variable := _VARIABLE.match(text, at):
-        scope, start = variable[1], variable.end()
-    elif text.startswith("$", at):
-        scope, start = "", at + 1
-    else:
-        raise BadPath(text)
-    reader = _Reader(text, start)
-    return reader.path(scope, at), reader.at
-
-
 def reference(text: str) -> tuple[str | int, ...]:
-    """The keys of a Reference Path, which names one place; :class:`BadPath` if it could name several."""
+    """The keys of a Reference Path, which names one place; :class:`BadText` if it could name several."""
     path = compile_path(text)
     if not path.definite or path.scope or path.function or any(
             isinstance(key, int) and key < 0 for key in path.keys):
-        raise BadPath(text)
+        raise BadText(text)
     return path.keys
 
 
-class _Reader:
-    """Reads a path from left to right."""
+class Reader:
+    """Reads from left to right."""
 
-    def __init__(self, text: str, at: int) -> None:
-        self.text, self.at = text, at
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
 
-    def path(self, scope: str, begin: int) -> Path:
-        """The path whose steps follow from here on, up to what can't belong to it."""
+    def path(self) -> Path:
+        """The path that begins here, up to what can't belong to it."""
+        begin = self.at
+        if self.take("$$"):
+            return self._steps("$", begin)
+        if variable := self.match(_VARIABLE):
+            return self._steps(variable[1], begin)
+        if self.take("$"):
+            return self._steps("", begin)
+        raise BadText(self.text)
+
+    def _steps(self, scope: str, begin: int) -> Path:
         keys: list[str | int] = []
         steps: list[Step] = []
         definite, function = True, None
         while not (function := self._function()):
-            deep = self._take("..")
+            deep = self.take("..")
             if deep:
                 definite = False
                 steps.append(_descend)
             key: str | int | None
-            if self._take("["):
+            if self.take("["):
                 key, step = self._bracket()
-            elif deep or self._take("."):
+            elif deep or self.take("."):
                 key, step = self._member()
             else:
                 break
@@ -133,13 +132,15 @@ class _Reader:
         return Path(self.text[begin : self.at], scope, definite, tuple(keys) if definite else (),
                     () if definite else tuple(steps), function)
 
-    def _take(self, token: str) -> bool:
+    def take(self, token: str) -> bool:
+        """Whether ``token`` comes now; then it is read."""
         if self.text.startswith(token, self.at):
             self.at += len(token)
             return True
         return False
 
-    def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """What matches here; then it is read."""
         match = pattern.match(self.text, self.at)
         if match:
             self.at = match.end()
@@ -153,90 +154,77 @@ class _Reader:
         return _FUNCTIONS[match[1]]
 
     def _member(self) -> tuple[str | None, Step]:
-        if self._take("*"):
+        if self.take("*"):
             return None, _children
-        match = self._match(_NAME)
+        match = self.match(_NAME)
         if not match:
-            raise BadPath(self.text)
+            raise BadText(self.text)
         name = re.sub(r"\\(.)", r"\1", match[0])
         return name, _named((name,))
 
     def _bracket(self) -> tuple[str | int | None, Step]:
-        self._space()
-        if self._take("*"):
+        self.space()
+        if self.take("*"):
             self._close()
             return None, _children
-        if self._take("?"):
+        if self.take("?"):
             self._must("(")
             test = self._either()
             self._must(")")
             self._close()
             return None, _filtered(test)
-        if self.text[self.at : self.at + 1] in ("'", '"'):
+        if self.text.startswith(("'", '"'), self.at):
             names = [self._string()]
             while self._spaced(","):
                 names.append(self._string())
             self._close()
             return (names[0] if len(names) == 1 else None), _named(tuple(names))
-        if (match := self._match(_SLICE)) is not None:
+        if (match := self.match(_SLICE)) is not None:
             self._close()
             bounds = [int(part) if part else None for part in match.groups()]
             return None, _sliced(slice(*bounds))
-        if (match := self._match(_INTEGERS)) is not None:
+        if (match := self.match(_INTEGERS)) is not None:
             self._close()
             indexes = tuple(int(part) for part in match[0].split(","))
             return (indexes[0] if len(indexes) == 1 else None), _indexed(indexes)
-        raise BadPath(self.text)
+        raise BadText(self.text)
 
-    def _space(self) -> None:
-        while self.text[self.at : self.at + 1] == " ":
-            self.at += 1
+    def space(self) -> None:
+        """Pass over spaces."""
+        self.match(_SPACE)
 
     def _spaced(self, token: str) -> bool:
-        self._space()
-        found = self._take(token)
-        self._space()
+        self.space()
+        found = self.take(token)
+        self.space()
         return found
 
     def _must(self, token: str) -> None:
         if not self._spaced(token):
-            raise BadPath(self.text)
+            raise BadText(self.text)
 
     def _close(self) -> None:
-        self._space()
-        if not self._take("]"):
-            raise BadPath(self.text)
+        self.space()
+        if not self.take("]"):
+            raise BadText(self.text)
 
     def _string(self) -> str:
-        quote = self.text[self.at : self.at + 1]
-        if quote not in ("'", '"') or not quote:
-            raise BadPath(self.text)
-        self.at += 1
-        found: list[str] = []
-        while self.at < len(self.text):
-            char = self.text[self.at]
-            self.at += 1
-            if char == quote:
-                return "".join(found)
-            if char == "\\" and self.text[self.at : self.at + 1] == quote:
-                char = quote
-                self.at += 1
-            found.append(char)
-        raise BadPath(self.text)
+        match = self.match(_STRING)
+        if not match:
+            raise BadText(self.text)
+        quote = match[0][0]
+        return match[0][1:-1].replace(f"\\{quote}", quote)
 
     # -- filters
 
     def _either(self) -> Test:
-        tests = [self._both()]
-        while self._spaced("||"):
-            tests.append(self._both())
-        return lambda node, root: any(test(node, root) for test in tests)
+        return self._joined("||", any, lambda: self._joined("&&", all, self._single))
 
-    def _both(self) -> Test:
-        tests = [self._single()]
-        while self._spaced("&&"):
-            tests.append(self._single())
-        return lambda node, root: all(test(node, root) for test in tests)
+    def _joined(self, token: str, together: Callable[[Nodes], bool], part: Callable[[], Test]) -> Test:
+        tests = [part()]
+        while self._spaced(token):
+            tests.append(part())
+        return lambda node, root: together(test(node, root) for test in tests)
 
     def _single(self) -> Test:
         if self._spaced("!"):
@@ -247,25 +235,25 @@ class _Reader:
             self._must(")")
             return inner
         left = self._operand()
-        self._space()
-        operator = self._match(_OPERATOR)
+        self.space()
+        operator = self.match(_OPERATOR)
         if not operator:
             return lambda node, root: left(node, root) is not _NOTHING
-        self._space()
+        self.space()
         compare = _COMPARE[operator[0]]
         right = self._operand()
         return lambda node, root: compare(left(node, root), right(node, root))
 
     def _operand(self) -> Callable[[Any, Any], Any]:
-        if self._take("@"):
+        if self.take("@"):
             return self._relative(here=True)
-        if self._take("$"):
+        if self.take("$"):
             return self._relative(here=False)
         value = self._literal()
         return lambda node, root: value
 
     def _relative(self, *, here: bool) -> Callable[[Any, Any], Any]:
-        path = self.path("", self.at)
+        path = self._steps("", self.at)
 
         def value(node: Any, root: Any) -> Any:
             try:
@@ -276,26 +264,31 @@ class _Reader:
         return value
 
     def _literal(self) -> Any:
-        if self.text[self.at : self.at + 1] in ("'", '"'):
+        if self.text.startswith(("'", '"'), self.at):
             return self._string()
-        for word, value in (("true", True), ("false", False), ("null", None)):
-            if self._take(word):
-                return value
-        if match := self._match(_REGEX):
+        if match := self.match(_REGEX):
             try:
                 return re.compile(match[1], re.IGNORECASE if "i" in match[2] else 0)
             except re.error:
-                raise BadPath(self.text) from None
-        if match := self._match(_NUMBER):
-            return float(match[0]) if set(match[0]) & set(".eE") else int(match[0])
-        if self._take("["):
-            found: list[Any] = []
-            self._space()
-            while not self._take("]"):
-                found.append(self._literal())
-                self._spaced(",")
-            return found
-        raise BadPath(self.text)
+                raise BadText(self.text) from None
+        if not self.take("["):
+            return self.scalar()
+        found: list[Any] = []
+        self.space()
+        while not self.take("]"):
+            found.append(self._literal())
+            self._spaced(",")
+        return found
+
+    def scalar(self) -> Any:
+        """A number, true, false or null."""
+        for word, value in (("true", True), ("false", False), ("null", None)):
+            if self.take(word):
+                return value
+        match = self.match(_NUMBER)
+        if not match:
+            raise BadText(self.text)
+        return float(match[0]) if set(match[0]) & set(".eE") else int(match[0])
 
 
 _NOTHING = object()

@@ -254,7 +254,7 @@ class Run:
         state = self.state(strand)
         same = output is self._values.get(strand.id)
         text = self.text(strand) if same else check_size(json_text(output), state.name)
-        details: dict[str, Any] = {"name": state.name, "output": text, "outputDetails": _WHOLE}
+        details = {"name": state.name, **data("output", text)}
         if assigned:
             self.assign(strand, assigned)
             details["assignedVariables"] = {name: json_text(value) for name, value in assigned.items()}

@@ -4,7 +4,7 @@ from typing import Any
 
 from .definition import Field, State
 from .failures import WAIT_S, Failure, OutputTooLarge, QueryFailure, RuntimeFailure, check_size
-from .intrinsics import json_text, json_value
+from .intrinsics import json_text, json_value, plain
 from .records import Failed, RunTask, Strand
 from .run import Run, data
 from .templates import Scene, place, whole_number
@@ -33,13 +33,11 @@ def schedule(run: Run, strand: Strand) -> None:
         details["taskCredentials"] = {"roleArn": credentials.get("RoleArn")}
     run.note(strand, f"{kind}Scheduled", details)
     strand.waits = "task"
-    run.effects.append(
-        RunTask(strand.id, strand.ticket, state.name, state.resource, text, credentials, heartbeat, timeout)
-    )
-    if timeout is not None:
-        run.timer(strand, "timeout", run.now_ms + timeout * 1000)
-    if heartbeat is not None:
-        run.timer(strand, "heartbeat", run.now_ms + heartbeat * 1000)
+    run.effects.append(RunTask(strand.id, strand.ticket, state.name, state.resource, text, credentials,
+                               heartbeat, timeout))
+    for purpose, seconds in (("timeout", timeout), ("heartbeat", heartbeat)):
+        if seconds is not None:
+            run.timer(strand, purpose, run.now_ms + seconds * 1000)
 
 
 def kind_of(resource: str) -> tuple[str, dict[str, str]]:
@@ -175,10 +173,14 @@ def number(field: Field | None, scene: Scene, *, least: int = 0, most: int = 1 <
     value = field.value(scene)
     found = whole_number(value, least=least)
     if found is None or found > most:
-        shown = value if isinstance(value, str) else json_text(value)
         if field.path:
-            raise RuntimeFailure(f'The {field.name} field refers to value "{shown}" which is not a valid '
-                                 f"integer: {field.path}")
+            raise not_valid(field, value, "integer")
         raise QueryFailure(f"The value of the field '{field.name}' must be an integer of at least {least} "
-                           f"but was: {shown}", field.name, late=True)
+                           f"but was: {plain(value)}", field.name, late=True)
     return found
+
+
+def not_valid(field: Field, value: Any, kind: str) -> RuntimeFailure:
+    """What a field fails with when its path leads to something else than a number."""
+    return RuntimeFailure(f'The {field.name} field refers to value "{plain(value)}" which is not a valid '
+                          f"{kind}: {field.path}")

@@ -7,10 +7,11 @@ as it is, and shared: nobody may change a value, only build another.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .failures import Failure, RuntimeFailure
-from .intrinsics import BadCall, compile_call, json_text
+from .failures import Failure
+from .intrinsics import compile_call, following, json_text
 from .jsonata import BadExpression, Expression, is_expression
-from .jsonpath import BadPath, NoResult, Path, compile_path
+from .jsonpath import BadText, NoResult, Path, compile_path
+from .records import World
 
 Template = Callable[["Scene"], Any]
 
@@ -27,27 +28,13 @@ class Scene:
     """What a template may know: the input, the context object, variables, and where chance comes from."""
 
     def __init__(self, value: Any, context: Callable[[], dict[str, Any]],
-                 variables: Callable[[], Mapping[str, Any]], around: Any, now_ms: int) -> None:
+                 variables: Callable[[], Mapping[str, Any]], world: World, now_ms: int) -> None:
         self.input: Any = value  # of the state
         self.value: Any = value  # what ``$`` is at the moment
         self.result: Any = _NOTHING
         self.error: Any = _NOTHING
-        self._context, self._variables, self.around = context, variables, around
-        self.now_ms: int = now_ms
-        self._known: dict[str, Any] | None = None
-        self._scope: Mapping[str, Any] | None = None
-
-    def context(self) -> dict[str, Any]:
-        """The context object."""
-        if self._known is None:
-            self._known = self._context()
-        return self._known
-
-    def variables(self) -> Mapping[str, Any]:
-        """All variables in scope."""
-        if self._scope is None:
-            self._scope = self._variables()
-        return self._scope
+        self.context, self.variables = _once(context), _once(variables)
+        self.world, self.now_ms = world, now_ms
 
     def states(self, *, context: bool) -> dict[str, Any]:
         """The value of ``$states``."""
@@ -71,17 +58,21 @@ class Scene:
             raise NoResult(f"No results for path: $['{path.scope}']")
         return path.find(variables[path.scope])
 
-    def uuid(self) -> str:
-        """A new UUID."""
-        return str(self.around.uuid())
-
-    def random(self) -> float:
-        """At least 0 and less than 1."""
-        return float(self.around.random())
-
     def shown(self) -> str:
         """The input, for messages."""
         return json_text(self.value)
+
+
+def _once(work: Callable[[], Any]) -> Callable[[], Any]:
+    """The same, done when it is first asked for and kept."""
+    found: list[Any] = []
+
+    def known() -> Any:
+        if not found:
+            found.append(work())
+        return found[0]
+
+    return known
 
 
 _NOTHING = object()
@@ -134,24 +125,13 @@ def dynamic(text: Any, field: str) -> Template:
     try:
         if isinstance(text, str) and text.lstrip().startswith("States."):
             return compile_call(text)
-        path = compile_path(text) if isinstance(text, str) else None
-    except (BadPath, BadCall):
-        path = None
-    if path is None:
+        path = compile_path(text)
+    except (BadText, TypeError):
         raise BadTemplate(f"The value for the field '{field}' must be a valid JSONPath or a valid intrinsic "
-                          "function call")
-    found = path
-
-    def follow(scene: Scene) -> Any:
-        try:
-            return scene.follow(found)
-        except NoResult:
-            raise RuntimeFailure(
-                f"The JSONPath '{text}' specified for the field '{field}' could not be found in the "
-                f"input '{scene.shown()}'"
-            ) from None
-
-    return follow
+                          "function call") from None
+    return following(path, lambda scene, nowhere: (
+        f"The JSONPath '{text}' specified for the field '{field}' could not be found in the input "
+        f"'{scene.shown()}'"))
 
 
 def path_of(text: Any, field: str) -> Template:
@@ -159,22 +139,12 @@ def path_of(text: Any, field: str) -> Template:
     if isinstance(text, str) and text.startswith("States."):
         return dynamic(text, field)
     try:
-        path = compile_path(text) if isinstance(text, str) else None
-    except BadPath:
-        path = None
-    if path is None:
-        raise BadTemplate(f"Invalid path '{text}' for the field '{field}'")
-    found = path
+        path = compile_path(text)
+    except (BadText, TypeError):
+        raise BadTemplate(f"Invalid path '{text}' for the field '{field}'") from None
     if path.text == "$":
         return lambda scene: scene.value
-
-    def follow(scene: Scene) -> Any:
-        try:
-            return scene.follow(found)
-        except NoResult as nowhere:
-            raise RuntimeFailure(f"Invalid path '{text}' : {nowhere}") from None
-
-    return follow
+    return following(path, lambda scene, nowhere: f"Invalid path '{text}' : {nowhere}")
 
 
 def expression(text: str, field: str) -> Expression:
