@@ -16,6 +16,7 @@ from .events import events
 from .figures import Bench, Row
 from .functions import functions
 from .load import WRK, Load, press
+from .tables import tables
 from .workflows import workflows
 
 _CLIENTS = 32
@@ -199,6 +200,7 @@ def main() -> None:
         workflows(bench, cloud, there)
         events(bench, cloud, there)
         growth(bench, cloud, there)
+        tables(bench, cloud, there)
     footprint(bench, there)
     if not options.no_peers:
         with moto() as peer:

@@ -66,7 +66,8 @@ def _table(cloud: Cloud, name: str) -> Any:
     return client
 
 
-def _item(n: int) -> dict[str, Any]:
+def item(n: int) -> dict[str, Any]:
+    """The n-th of the items in a table; ten have one partition key."""
     return {
         "pk": {"S": f"user#{n // 10}"},
         "sk": {"N": str(n % 10)},
@@ -78,14 +79,14 @@ def _item(n: int) -> dict[str, Any]:
 
 def put_item(cloud: Cloud) -> list[Recorded]:
     client = _table(cloud, "put")
-    return [recorded(client, "put_item", TableName="put", Item=_item(n * 7)) for n in range(_MANY)]
+    return [recorded(client, "put_item", TableName="put", Item=item(n * 7)) for n in range(_MANY)]
 
 
 def get_item(cloud: Cloud) -> list[Recorded]:
     client = _table(cloud, "get")
-    fill(cloud, [recorded(client, "put_item", TableName="get", Item=_item(n)) for n in range(_MANY)])
+    fill(cloud, [recorded(client, "put_item", TableName="get", Item=item(n)) for n in range(_MANY)])
     return [
-        recorded(client, "get_item", TableName="get", Key={k: _item(n)[k] for k in ("pk", "sk")})
+        recorded(client, "get_item", TableName="get", Key={k: item(n)[k] for k in ("pk", "sk")})
         for n in range(_MANY)
     ]
 
@@ -101,14 +102,14 @@ def grow_table(cloud: Cloud, size: int, name: str = "") -> list[Recorded]:
     template = recorded(
         client,
         "batch_write_item",
-        RequestItems={name: [{"PutRequest": {"Item": _item(n)}} for n in range(25)]},
+        RequestItems={name: [{"PutRequest": {"Item": item(n)}} for n in range(25)]},
     )
     batches = []
     for start in range(0, size, 25):
         body = json.dumps(
             {
                 "RequestItems": {
-                    name: [{"PutRequest": {"Item": _item(n)}} for n in range(start, min(start + 25, size))]
+                    name: [{"PutRequest": {"Item": item(n)}} for n in range(start, min(start + 25, size))]
                 }
             }
         ).encode()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -55,6 +56,7 @@ class Options(msgspec.Struct, frozen=True):
     nearest_runtime: bool = False  # may an installed interpreter stand in for one that is not?
     network: Network = "host"  # of functions: the machine's, or each its own with nothing but the cloudlet
     isolation: Isolation = "available"  # "strict" starts only where functions are held by every wall
+    dynamodb_throughput: Literal["report", "enforce"] = "report"  # whether tables throttle
     token: str = ""  # who shows it may use the cloudlet's own API; empty: one is made up
     brokers: dict[str, str] = {}  # where those of Amazon MQ are: amqp://… by ARN or name
 
@@ -70,6 +72,7 @@ class Cloudlet:
         ids, self.clock = Ids(), Clock()
         self.tracer = Tracer(ids)
         self.kernel = Kernel(self.store, Services(), self.clock, ids, self.tracer)
+        self.kernel.wishes["dynamodb-throughput"] = options.dynamodb_throughput
         self.kernel.guards += [tracing(self.tracer), self.kernel.faults]
         self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power"))
         self._timers, self._supervisor = Timers(self.kernel), Supervisor(self.kernel)

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import click
 import uvloop
@@ -60,10 +60,14 @@ from .reports import Aside, Report, report
 @click.option("--broker", multiple=True, metavar="NAME=URL",
               help="Where a RabbitMQ is (amqp://HOST:PORT) that mappings know as the Amazon MQ broker NAME, "
                    "which may be an ARN.")
+@click.option("--dynamodb-throughput", default="report", show_default=True,
+              type=click.Choice(["report", "enforce"]),
+              help="Only tell what tables consume, or throttle those that exceed their capacity.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
 def command(path: Path, port: int, host: str, mqtt: int | None, data: Path | None, ephemeral: bool,
             durability: Durability, postgres: str, parameter: tuple[str, ...], nearest_runtime: bool,
             debug: tuple[str, ...], network: Network, isolation: Isolation, broker: tuple[str, ...],
+            dynamodb_throughput: Literal["report", "enforce"],
             as_json: bool) -> None:
     """Start a cloudlet, deploy the application in PATH and watch it.
 
@@ -74,7 +78,8 @@ def command(path: Path, port: int, host: str, mqtt: int | None, data: Path | Non
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
     options = Options(data=folder, host=host, port=port, mqtt=mqtt, durability=durability, postgres=postgres,
                       nearest_runtime=nearest_runtime, network=network, isolation=isolation,
-                      token=os.environ.get(TOKEN_VARIABLE, ""), brokers=_brokers(broker))
+                      dynamodb_throughput=dynamodb_throughput, brokers=_brokers(broker),
+                      token=os.environ.get(TOKEN_VARIABLE, ""))
     application = Wish(path.resolve(), paper.pairs(parameter), dict(wished(one) for one in debug))
     _allow_many_files()
     _write_log()

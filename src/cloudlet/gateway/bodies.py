@@ -1,4 +1,4 @@
-"""Bodies as senders wrap them: gzip, and AWS's own chunks with signatures and trailers."""
+"""Bodies as senders wrap them: gzip and deflate, and AWS's own chunks with signatures and trailers."""
 
 import re
 import zlib
@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 
 from ..errors import AwsError, RequestEntityTooLarge, SerializationException
 from ..identity.seal import Broken
+from ..kernel.front import Front
 from ..wire.http import BodyStream, ChunkCheck, Request
 from .refusals import SignatureDoesNotMatch
 
-BODY_LIMIT = 72 << 20  # bytes of a body that is read whole: a 50 MB zip file in base64, and some
+BODY_LIMIT = Front().body
+_WRAPPINGS = {"gzip": 31, "deflate": 15}  # zlib's word for the format
 _LINE = 16 << 10
 _TRAILERS = 64
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
@@ -19,8 +21,8 @@ class IncompleteBody(AwsError):
     """The request body terminated unexpectedly"""
 
 
-async def unwrap(request: Request) -> None:
-    """Let ``request`` have its body as the client meant it."""
+async def unwrap(request: Request, limit: int = BODY_LIMIT) -> None:
+    """Let ``request`` have its body as the client meant it, if that has no more than ``limit`` bytes."""
     said = request.headers.get("content-encoding", "")
     encodings = [part.strip() for part in said.split(",") if part.strip()] if said else []
     chunked = "aws-chunked" in encodings
@@ -35,33 +37,47 @@ async def unwrap(request: Request) -> None:
             request.body = b"".join([piece async for piece in inside])
         else:
             request.stream = inside
-    if encodings == ["gzip"] and ("x-amz-target" in request.headers or request.method == "POST"):
-        await _gunzip(request)
+    if "x-amz-target" in request.headers:
+        for encoding in reversed([one for one in encodings if one != "identity"]):
+            await _inflate(request, encoding, limit)
+    elif encodings == ["gzip"] and request.method == "POST":
+        await read_whole(request, limit)
+        if request.body:  # S3's multipart upload is begun with the encoding that its object will have
+            await _inflate(request, "gzip", limit)
 
 
-async def read_whole(request: Request) -> None:
+async def read_whole(request: Request, limit: int = BODY_LIMIT) -> None:
     """Read the body to its end, for an operation that takes no stream."""
-    if request.stream is not None and await request.read(BODY_LIMIT) is None:
-        raise RequestEntityTooLarge(f"The request's body is larger than {BODY_LIMIT} bytes.")
+    if (request.stream is not None or len(request.body) > limit) and await request.read(limit) is None:
+        raise _too_large(limit)
 
 
-async def _gunzip(request: Request) -> None:
-    await read_whole(request)
-    if not request.body:  # S3's multipart upload is begun with the encoding that its object will have
-        return
+async def _inflate(request: Request, encoding: str, limit: int) -> None:
+    if encoding not in _WRAPPINGS:
+        raise SerializationException(f"The body's Content-Encoding is {encoding}, which is none of: "
+                                     f"{', '.join(_WRAPPINGS)}.")
+    await read_whole(request, limit)
     left, found = request.body, b""
-    while left:  # a gzip file may have several members
-        inflate = zlib.decompressobj(wbits=47)
+    while True:  # a gzip file may have several members
+        inflate = zlib.decompressobj(wbits=_WRAPPINGS[encoding])
         try:
-            found += inflate.decompress(left, BODY_LIMIT + 1 - len(found))
+            found += inflate.decompress(left, limit + 1 - len(found))
         except zlib.error:
-            raise SerializationException("The body is not what its Content-Encoding says: gzip.") from None
-        if len(found) > BODY_LIMIT:
-            raise RequestEntityTooLarge(f"The request's body is larger than {BODY_LIMIT} bytes.")
+            raise SerializationException(
+                f"The body is not what its Content-Encoding says: {encoding}."
+            ) from None
+        if len(found) > limit:
+            raise _too_large(limit)
         if not inflate.eof:
-            raise SerializationException("The gzip body is cut short.")
+            raise SerializationException(f"The {encoding} body is cut short.")
         left = inflate.unused_data
+        if not left:
+            break
     request.body = found
+
+
+def _too_large(limit: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"The request's body is larger than {limit} bytes.")
 
 
 class _Dechunked:

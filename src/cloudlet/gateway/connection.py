@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
             self._fail(400, "This server is no proxy.")
         if parser.should_upgrade():
             return
-        request = request_of(method, self._url, headers, self._peer, self.guest)
+        request = request_of(method, self._url, headers, self._peer, self.guest, self._head)
         old = parser.get_http_version() == "1.0"
         expects = not old and "expect" in headers and headers["expect"].lower() == "100-continue"
         self._current = Exchange(request, keep_alive=parser.should_keep_alive(), old=old, expects=expects)
@@ -234,7 +234,7 @@ class Connection(asyncio.Protocol):
 
     def _wish(self, early: bytes) -> None:
         """Let the request be answered that wishes for WebSocket; nothing else follows it in HTTP."""
-        request = request_of("GET", self._url, self._headers, self._peer, self.guest)
+        request = request_of("GET", self._url, self._headers, self._peer, self.guest, self._head)
         self._early, self._framing = early, 0
         self.hold("upgrade")
         self._arrived(Exchange(request, keep_alive=True, old=False, expects=False))

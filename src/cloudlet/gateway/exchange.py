@@ -121,15 +121,17 @@ def refusal(status: int, why: str) -> bytes:
     ).encode() + body
 
 
-def request_of(method: str, url: bytes, headers: dict[str, str], peer: str, guest: Guest | None) -> Request:
-    """A request whose head is here."""
+def request_of(method: str, url: bytes, headers: dict[str, str], peer: str, guest: Guest | None,
+               head: int) -> Request:
+    """A request whose head is here, and has ``head`` bytes."""
     path, _, query = url.decode("utf-8", "replace").partition("?")
     if not path.startswith("/"):  # the form that proxies get, "http://host/path"
         authority, _, rest = path.partition("://")[2].partition("/")
         path = "/" + rest
         if authority:
             headers["host"] = authority
-    return Request(method, path, query, headers, peer=peer, guest=guest.key if guest else None)
+    return Request(method, path, query, headers, peer=peer, guest=guest.key if guest else None,
+                   head=head)
 
 
 def wishes_websocket(method: bytes, headers: Mapping[str, str]) -> bool:

@@ -7,19 +7,22 @@ from collections.abc import Awaitable, Callable
 from ..errors import AccessDeniedException, AwsError, InternalFailure, ServiceUnavailable
 from ..identity import ANONYMOUS, Principal
 from ..identity.signature import Signed, claim_of
-from ..kernel import Kernel
+from ..kernel import Kernel, Service
 from ..kernel.faults import AnswerLost
+from ..kernel.front import Front
 from ..kernel.visitors import Visitors
 from ..store import StoreError
 from ..telemetry import Trace
 from ..wire import awsjson, eventstream, protocols
 from ..wire.http import Request, Response
-from ..wire.model import OperationModel, ServiceModel
+from ..wire.model import OperationModel
 from .authentication import Authenticator
 from .bodies import read_whole, unwrap
 from .browsers import Browsers
+from .compression import chosen, compress
 from .cors import Cors
 from .lines import Lines
+from .refusals import RequestHeaderSectionTooLarge
 from .routing import Router, with_bucket_in_path
 from .sites import Sites
 
@@ -67,14 +70,16 @@ class Gateway:
         """AWS's API: parse, invoke, render."""
         request_id = self._kernel.ids.uuid()
         signed = claim_of(request)
-        model: ServiceModel | None = None
+        service: Service | None = None
         wire: protocols.Wire = awsjson
         try:
             name = self._router.service_of(request, signed)
-            model = self._kernel.services[name].model
-            wire = protocols.wire_of(request, model)
+            service = self._kernel.services[name]
+            wire = protocols.wire_of(request, service.model)
+            if request.head > service.front.head:
+                raise RequestHeaderSectionTooLarge
             principal = await self._authenticator.principal_of(request, signed, name)
-            spec, params = await self._read(request, wire, model)
+            spec, params = await self._read(request, wire, service)
             result = await self._kernel.invoke(
                 principal, name, spec.name, params, account=account_of(principal),
                 region=signed.region if signed and signed.region else _REGION,
@@ -84,42 +89,56 @@ class Gateway:
             if streams:
                 plain = {name: value for name, value in result.items() if name not in streams}
                 head = wire.render(plain, spec, request_id)
-                response = eventstream.render(result, spec, model.protocols[0], head)
+                response = eventstream.render(result, spec, service.model.protocols[0], head)
             else:
                 response = wire.render(result, spec, request_id)
         except AnswerLost as lost:
             raise ConnectionResetError(str(lost)) from None
         except AwsError as error:
-            return self._refuse(error, model, wire, request, request_id)
+            response = self._refuse(error, service, wire, request, request_id)
         except StoreError as error:  # before the kernel had it
-            return self._refuse(ServiceUnavailable(str(error)), model, wire, request, request_id)
+            response = self._refuse(ServiceUnavailable(str(error)), service, wire, request, request_id)
+        if service is not None:
+            await _dress(response, request, service.front)
         return response
 
     async def _read(self, request: Request, wire: protocols.Wire,
-                    model: ServiceModel) -> tuple[OperationModel, dict[str, object]]:
+                    service: Service) -> tuple[OperationModel, dict[str, object]]:
+        model, limit = service.model, service.front.body
         if model.name == "s3":
             with_bucket_in_path(request)
-        await unwrap(request)
+        await unwrap(request, limit)
         if model.protocols[0].startswith("rest"):
             spec = protocols.operation_of(wire, request, model)
             if not spec.streams_in:
-                await read_whole(request)
+                await read_whole(request, limit)
         else:
-            await read_whole(request)
+            await read_whole(request, limit)
             spec = protocols.operation_of(wire, request, model)
         return spec, wire.parse(request, spec)
 
-    def _refuse(self, error: AwsError, model: ServiceModel | None, wire: protocols.Wire, request: Request,
+    def _refuse(self, error: AwsError, service: Service | None, wire: protocols.Wire, request: Request,
                 request_id: str) -> Response:
-        if model is None:
+        if service is None:
             body = json.dumps({"__type": error.code, "message": str(error)}).encode()
             return Response(error.status, {"content-type": "application/json", "x-amzn-errortype": error.code,
                                            "x-amzn-requestid": request_id}, body)
         try:
-            return wire.render_error(error, model, request_id)
+            return wire.render_error(error, service.model, request_id)
         except Exception:
             log.exception("the error %s could not be rendered", error.code)
-            return wire.render_error(InternalFailure(), model, request_id)
+            return wire.render_error(InternalFailure(), service.model, request_id)
+
+
+async def _dress(response: Response, request: Request, front: Front) -> None:
+    """Send the answer as the service sends its own."""
+    if front.server:
+        response.headers["server"] = front.server
+    if (front.compressed is not None and isinstance(response.body, bytes)
+            and len(response.body) >= front.compressed):
+        encoding = chosen(request.headers.get("accept-encoding", ""))
+        if encoding:
+            await compress(response, encoding)
 
 
 def account_of(principal: Principal) -> str:

@@ -84,7 +84,9 @@ class Lane:
 def request_of(fields: Iterable[Any], peer: str, guest: str | None) -> Request:
     """The request that a block of header fields makes; ValueError if it makes none."""
     pseudo, headers = dict[str, str](), dict[str, str]()
+    size = 0
     for name, text in fields:
+        size += len(name) + len(text)
         if name.startswith(":"):
             pseudo[name] = text
         elif name not in headers:
@@ -98,7 +100,7 @@ def request_of(fields: Iterable[Any], peer: str, guest: str | None) -> Request:
         raise ValueError("this server is no proxy")
     if ":authority" in pseudo:
         headers["host"] = pseudo[":authority"]
-    return Request(pseudo[":method"], path, query, headers, peer=peer, guest=guest)
+    return Request(pseudo[":method"], path, query, headers, peer=peer, guest=guest, head=size)
 
 
 def head_of(response: Response, date: str, length: int | None) -> Fields:

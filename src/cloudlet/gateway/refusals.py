@@ -19,6 +19,10 @@ def style_of(model: ServiceModel) -> Style:
     return "query" if model.protocols[0] in ("query", "ec2", "rest-xml") else "json"
 
 
+class RequestHeaderSectionTooLarge(AwsError):
+    """Your request header and query parameters used to make the request exceed the maximum allowed size."""
+
+
 class SignatureDoesNotMatch(AwsError):
     """The request signature we calculated does not match the signature you provided."""
 

@@ -60,6 +60,7 @@ class Kernel:
         self.store, self.services, self.clock, self.ids, self.tracer = store, services, clock, ids, tracer
         self.sightings, self.faults = Sightings(), Faults()
         self.guards: list[Guard] = []
+        self.wishes: dict[str, str] = {}  # of whoever started the cloudlet, for a service: by their option
         self._provided: dict[type, Any] = {}
         self.generation = 0  # of the state: another once it was replaced
 

@@ -16,6 +16,7 @@ from botocore import xform_name
 from ..errors import AwsError, NotHonoured, UnknownOperationException, ValidationError, ValidationException
 from ..wire import model, validate
 from ..wire.model import Dialect, OperationModel
+from .front import Front
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S")
@@ -79,15 +80,17 @@ class Service:
 
     ``harmless`` names members that may be given and change nothing here, as ``"Operation.Member"`` or
     ``"*.Member"``, with the reason. ``check`` replaces the model's constraints where a service has words
-    of its own for them. ``dialect`` says how its XML departs from its model.
+    of its own for them. ``dialect`` says how its XML departs from its model, ``front`` how its HTTP departs
+    from other services'.
     """
 
     def __init__(self, name: str, *, harmless: Mapping[str, str] | None = None, check: Check | None = None,
-                 dialect: Dialect | None = None) -> None:
+                 dialect: Dialect | None = None, front: Front | None = None) -> None:
         self.name, self.model = name, model.load(name)
         if dialect:
             self.model.dialect = dialect
         self.check: Check = check or self._constraints
+        self.front = front or Front()
         self.harmless = dict(harmless or {})
         self.operations: dict[str, Operation] = {}
         self.tasks: dict[str, Callable[..., Any]] = {}

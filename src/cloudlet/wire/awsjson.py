@@ -58,6 +58,10 @@ def _load_lenient(body: bytes) -> Any:
     try:
         document = json.loads(body)
         json.dumps(document, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise SerializationException(
+            f"The request body is not well-formed JSON: {error.msg} at {error.pos}"
+        ) from None
     except (ValueError, RecursionError):
         raise SerializationException("The request body is not well-formed JSON.") from None
     return document
@@ -65,7 +69,7 @@ def _load_lenient(body: bytes) -> Any:
 
 def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Response:
     """The answer to a call that succeeded."""
-    body = dump(result, spec.output) if spec.output else b"{}"
+    body = dump(result, spec.output) if spec.output else b""
     return Response(200, _headers(spec.service, request_id), body)
 
 

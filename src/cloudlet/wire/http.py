@@ -42,6 +42,7 @@ class Request(msgspec.Struct):
     guest: str | None = None  # of a function with a network of its own: the access key it was given
     trailers: dict[str, str] = {}
     seal: ChunkCheck | None = None
+    head: int = 0  # bytes of the request line and the headers
     prefix: str = ""  # of the path as sent: what led to a site and is not in ``path``
 
     @property

@@ -177,6 +177,12 @@ def test_a_condition_that_means_nothing_is_told_why(ddb, table, condition, compl
     assert complaint in message
 
 
+def test_the_size_of_a_text_is_in_utf_16(ddb, table):
+    change(ddb, table, "SET t = :t", {":t": {"S": "é𝄞"}}, ConditionExpression="attribute_not_exists(t)")
+    change(ddb, table, "SET ok = :n", {":n": {"N": "3"}}, ConditionExpression="size(t) = :n")
+    assert item(ddb, table)["ok"] == {"N": "3"}
+
+
 def test_placeholders_have_to_be_used(ddb, table):
     assert refused(ddb.put_item, TableName=table, Item={"p": S}, ConditionExpression="attribute_exists(#a)",
                    ExpressionAttributeNames={"#a": "p", "#b": "q"}) == (

@@ -123,6 +123,15 @@ def test_a_local_index_reaches_for_what_it_does_not_hold(ddb, table):
     assert ddb.query(**ask, ProjectionExpression="x")["Items"] == [{"x": {"S": "more"}}]
 
 
+def test_what_a_local_index_reaches_for_costs_a_read_of_the_table_each(ddb, table):
+    ask = {"TableName": "reads", "IndexName": "by-t", "KeyConditionExpression": "p = :p",
+           "ExpressionAttributeValues": {":p": P}, "ReturnConsumedCapacity": "INDEXES"}
+    near = ddb.query(**ask)["ConsumedCapacity"]
+    far = ddb.query(**ask, Select="ALL_ATTRIBUTES")["ConsumedCapacity"]
+    assert [(one["Table"]["CapacityUnits"], one["LocalSecondaryIndexes"]["by-t"]["CapacityUnits"])
+            for one in (near, far)] == [(0, 0.5), (10, 0.5)]
+
+
 def test_segments_together_are_the_whole_table(ddb, make):
     name = make()
     for n in range(40):
@@ -136,6 +145,10 @@ def test_segments_together_are_the_whole_table(ddb, make):
 @pytest.mark.parametrize("ask, complaint", [
     ({"KeyConditionExpression": "c = :a"}, "Query condition missed key schema element: p"),
     ({"KeyConditionExpression": "p > :a"}, "Query key condition not supported"),
+    ({"KeyConditionExpression": "p = :p AND c > :a AND c < :a"},
+     "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key"),
+    ({"KeyConditionExpression": "p = :p AND c > :a AND x = :a"},
+     "The number of query conditions (3) exceeds the number of key attributes defined in the schema (2)"),
     ({"KeyConditionExpression": "p = :p AND x = :a"}, "Query condition missed key schema element: c"),
     ({"KeyConditionExpression": "p = :p OR c = :a"}, "Invalid operator used in KeyConditionExpression: OR"),
     ({"KeyConditionExpression": "p = :p AND c = :a AND c = :a"},
@@ -182,3 +195,10 @@ def test_an_index_may_have_keys_of_several_attributes(ddb, make):
                       ExpressionAttributeValues={":a": {"S": "a"}, ":b": number(1), ":c": {"S": "y"},
                                                  ":d": number(3)})
     assert [item["p"]["S"] for item in found["Items"]] == ["i4", "i5"]
+    with pytest.raises(
+        ClientError,
+        match="RANGE key attributes c must have equality conditions specified in the "
+        "query because a condition is present on key attribute d",
+    ):
+        ddb.query(TableName=name, IndexName="wide", KeyConditionExpression="a = :a AND b = :b AND d > :b",
+                  ExpressionAttributeValues={":a": {"S": "a"}, ":b": number(1)})

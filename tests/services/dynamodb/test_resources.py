@@ -7,6 +7,7 @@ import pytest
 
 from cloudlet.errors import AwsError
 from cloudlet.identity import root
+from cloudlet.services.dynamodb.global_tables import GlobalTableResource
 from cloudlet.services.dynamodb.resources import TableResource
 from cloudlet.stacks.resource import This
 
@@ -64,6 +65,85 @@ def test_a_table_is_made_changed_and_removed_with_its_stack(cloudlet, drive):
     drive(third.delete, this)
     drive(third.delete, this)
     assert made.id not in ddb.list_tables()["TableNames"]
+
+
+def test_a_template_says_whether_a_table_can_be_had_as_it_was_and_who_is_told_and_let_in(cloudlet, drive):
+    ddb, kinesis = cloudlet.client("dynamodb"), cloudlet.client("kinesis")
+    kinesis.create_stream(StreamName="told", ShardCount=1)
+    stream = kinesis.describe_stream_summary(StreamName="told")["StreamDescriptionSummary"]["StreamARN"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": "111111111111"},
+                "Action": "dynamodb:GetItem",
+                "Resource": "*",
+            }
+        ],
+    }
+    first = table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": "true",
+                                                    "RecoveryPeriodInDays": 7},
+                  KinesisStreamSpecification={"StreamArn": stream}, ResourcePolicy={"PolicyDocument": policy},
+                  WarmThroughput={"ReadUnitsPerSecond": 13_000})
+    this = This("Orders", "shop", "arn:stack")
+    made = drive(first.create, this)
+
+    def told():
+        recovery = ddb.describe_continuous_backups(TableName=made.id)["ContinuousBackupsDescription"]
+        streams = ddb.describe_kinesis_streaming_destination(TableName=made.id)
+        return (recovery["PointInTimeRecoveryDescription"].get("RecoveryPeriodInDays"),
+                [one["DestinationStatus"] for one in streams["KinesisDataStreamDestinations"]])
+
+    assert told() == (7, ["ACTIVE"])
+    read = ddb.get_resource_policy(ResourceArn=made.attributes["Arn"])["Policy"]
+    assert msgspec.json.decode(read) == policy
+    this.physical_id, this.attributes = made.id, made.attributes
+    drive(table().update, this, first)
+    assert told() == (None, ["DISABLED"])
+    with pytest.raises(ddb.exceptions.PolicyNotFoundException):
+        ddb.get_resource_policy(ResourceArn=made.attributes["Arn"])
+    drive(table().delete, this)
+
+
+def test_a_global_table_is_made_changed_and_removed_with_its_replicas(cloudlet, drive):
+    def shared(*replicas, **more):
+        given = {"KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",
+                 "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+                 "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+                 "Replicas": [{"Region": "us-east-1"}, *replicas], **more}
+        return msgspec.convert(given, GlobalTableResource, strict=False)
+
+    def regions(name):
+        table = cloudlet.client("dynamodb").describe_table(TableName=name)["Table"]
+        return sorted(one["RegionName"] for one in table.get("Replicas", ()))
+
+    this = This("Orders", "shop", "arn:stack")
+    first = shared({"Region": "eu-west-1", "DeletionProtectionEnabled": "true",
+                    "Tags": [{"Key": "team", "Value": "blue"}],
+                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}})
+    made = drive(first.create, this)
+    europe = cloudlet.client("dynamodb", region="eu-west-1")
+    replica = europe.describe_table(TableName=made.id)["Table"]
+    assert replica["TableStatus"] == "ACTIVE" and replica["DeletionProtectionEnabled"]
+    assert set(made.attributes) == {"Arn", "TableId", "StreamArn"} and regions(made.id) == ["eu-west-1"]
+    assert europe.list_tags_of_resource(ResourceArn=replica["TableArn"])["Tags"] == [
+        {"Key": "team", "Value": "blue"}]
+    recovery = europe.describe_continuous_backups(TableName=made.id)["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+    this.physical_id, this.attributes = made.id, made.attributes
+    second = shared(
+        {"Region": "ap-south-1"}, TimeToLiveSpecification={"AttributeName": "at", "Enabled": True}
+    )
+    drive(second.update, this, first)
+    assert regions(made.id) == ["ap-south-1"]
+    expiry = cloudlet.client("dynamodb", region="ap-south-1").describe_time_to_live(TableName=made.id)
+    assert expiry["TimeToLiveDescription"]["AttributeName"] == "at"
+    drive(second.delete, this)
+    drive(second.delete, this)
+    for region in ("us-east-1", "eu-west-1", "ap-south-1"):
+        assert made.id not in cloudlet.client("dynamodb", region=region).list_tables()["TableNames"]
 
 
 def test_a_property_that_is_not_honoured_is_refused():

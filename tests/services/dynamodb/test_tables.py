@@ -16,7 +16,7 @@ def refused(call, code="ValidationException", **params):
 
 def keys(*names):
     return [{"AttributeName": name, "KeyType": kind} for name,
-            kind in zip(names, ("HASH", "RANGE"), strict=False)]
+            kind in zip(names, ("HASH", "RANGE", "RANGE"), strict=False)]
 
 
 def attributes(**kinds):
@@ -67,18 +67,47 @@ def test_tables_are_listed_page_by_page(cloudlet):
     assert ddb.list_tables(ExclusiveStartTableName="three")["TableNames"] == ["two"]
 
 
-@pytest.mark.parametrize("wrong, complaint", [
-    ({"AttributeDefinitions": []}, "Some index key attributes are not defined in AttributeDefinitions"),
-    ({"AttributeDefinitions": attributes(p="S", q="S")}, "Number of attributes in KeySchema does not exactly "
-                                                         "match"),
-    ({"KeySchema": [{"AttributeName": "p", "KeyType": "RANGE"}]}, "is not a HASH key type"),
-    ({"BillingMode": "PROVISIONED"}, "ReadCapacityUnits and WriteCapacityUnits must both be specified"),
-    ({"TableName": "no!"}, "Member must satisfy regular expression pattern"),
-    ({"LocalSecondaryIndexes": [{"IndexName": "lsi", "KeySchema": keys("p", "p"),
-                                 "Projection": {"ProjectionType": "ALL"}}]}, "have the same name"),
-    ({"GlobalSecondaryIndexes": [{"IndexName": "gsi", "KeySchema": keys("p"), "Projection": {
-        "ProjectionType": "KEYS_ONLY", "NonKeyAttributes": ["a"]}}]},
-     "ProjectionType is KEYS_ONLY, but NonKeyAttributes is specified")])
+@pytest.mark.parametrize(
+    "wrong, complaint",
+    [
+        ({"AttributeDefinitions": []}, "Some index key attributes are not defined in AttributeDefinitions"),
+        (
+            {"AttributeDefinitions": attributes(p="S", q="S")},
+            "Number of attributes in KeySchema does not exactly match",
+        ),
+        (
+            {"KeySchema": [{"AttributeName": "p", "KeyType": "RANGE"}]},
+            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
+        ),
+        ({"KeySchema": keys("p", "q")}, "Invalid KeySchema: Some index key attribute have no definition"),
+        (
+            {"KeySchema": keys("p", "q", "r")},
+            "Value '[KeySchemaElement(attributeName=p, keyType=HASH), KeySchema",
+        ),
+        ({"BillingMode": "PROVISIONED"}, "ReadCapacityUnits and WriteCapacityUnits must both be specified"),
+        ({"TableName": "no!"}, "Member must satisfy regular expression pattern"),
+        (
+            {
+                "LocalSecondaryIndexes": [
+                    {"IndexName": "lsi", "KeySchema": keys("p", "p"), "Projection": {"ProjectionType": "ALL"}}
+                ]
+            },
+            "have the same name",
+        ),
+        (
+            {
+                "GlobalSecondaryIndexes": [
+                    {
+                        "IndexName": "gsi",
+                        "KeySchema": keys("p"),
+                        "Projection": {"ProjectionType": "KEYS_ONLY", "NonKeyAttributes": ["a"]},
+                    }
+                ]
+            },
+            "ProjectionType is KEYS_ONLY, but NonKeyAttributes is specified",
+        ),
+    ],
+)
 def test_a_table_that_can_not_be_is_refused(ddb, wrong, complaint):
     given = {"TableName": "wrong", "KeySchema": keys("p"), "AttributeDefinitions": attributes(p="S"),
              "BillingMode": "PAY_PER_REQUEST"}

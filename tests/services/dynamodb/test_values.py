@@ -82,6 +82,7 @@ def test_segments_cover_the_key_space_without_overlap():
 @pytest.mark.parametrize("value, size", [
     ({"S": "héllo"}, 6), ({"N": "27"}, 2), ({"N": "-27"}, 3), ({"N": "0"}, 1), ({"B": b"123"}, 3),
     ({"BOOL": False}, 1), ({"NULL": True}, 1), ({"L": []}, 3), ({"M": {"ab": {"S": "c"}}}, 7),
+    ({"N": "1" + "0" * 125}, 2), ({"N": "123456"}, 4), ({"N": "3.14159"}, 5), ({"N": "-0.0012"}, 3),
     ({"SS": ["a", "bc"]}, 3)])
 def test_values_are_as_large_as_dynamodb_says(value, size):
     admitted, counted = values.admit(value)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...kernel import Call
-from . import keys, projections, rows, tables
+from . import keys, projections, rows, tables, throttling
 from .capacity import Units, collection_metrics, consumed, read_units, write_units
 from .errors import ValidationException
 from .items import wanted
@@ -26,10 +26,10 @@ def batch_get_item(call: Call, request_items: Mapping[str, Mapping[str, Any]],
     trees = {name: wanted(one.get("ProjectionExpression"), one.get("ExpressionAttributeNames"),
                           one.get("AttributesToGet")) for name, one in request_items.items()}
     admitted = {name: [admit_item(key)[0] for key in one["Keys"]] for name, one in request_items.items()}
-    found, left, costs = {}, {}, []
+    found, left, costs = dict[str, Any](), {}, []
     room = BATCH_GET_BYTES
     for name, one in request_items.items():
-        there, table = tables.get(call, name)
+        there, table = tables.get(call, name, "BatchGetItem")
         positions = _positions(table, admitted[name])
         tree, consistent = trees[name], bool(one.get("ConsistentRead"))
         units, items = Units(), []
@@ -38,7 +38,14 @@ def batch_get_item(call: Call, request_items: Mapping[str, Mapping[str, Any]],
                 left[name] = {**one, "Keys": one["Keys"][n:]}
                 break
             row = rows.read(there, table, at)
-            units.table += read_units(row.size if row else 0, consistent=consistent)
+            cost = Units(read_units(row.size if row else 0, consistent=consistent))
+            refused = throttling.refusal(there, table, "Read", cost)
+            if refused is not None:
+                if not (n or found):
+                    raise refused
+                left[name] = {**one, "Keys": one["Keys"][n:]}
+                break
+            units.add(cost)
             if row:
                 room -= row.size
                 items.append(row.item if tree is None else projections.project(row.item, tree))
@@ -52,21 +59,28 @@ def batch_get_item(call: Call, request_items: Mapping[str, Mapping[str, Any]],
 def batch_write_item(call: Call, request_items: Mapping[str, Sequence[Mapping[str, Any]]],
                      return_consumed_capacity: str | None = None,
                      return_item_collection_metrics: str | None = None) -> dict[str, Any]:
-    """Puts and deletes in several tables; here all of them happen, so nothing is left unprocessed."""
+    """Puts and deletes in several tables; all of them happen, but for what finds its table throttled."""
     if sum(map(len, request_items.values())) > BATCH_WRITES:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
     admitted = {name: [_admit(request) for request in requests] for name, requests in request_items.items()}
     work = []
     for name, requests in admitted.items():
-        there, table = tables.get(call, name)
+        there, table = tables.get(call, name, "BatchWriteItem")
         positions = _positions(table, [key for key, _ in requests], [new for _, new in requests])
         work.append((name, there, table, requests, positions))
-    costs = []
+    costs, left, enforced = list[Any](), {}, throttling.is_enforced(call)
     metrics: dict[str, list[dict[str, Any]]] = {}
     for name, there, table, requests, positions in work:
-        units = Units()
-        for (key, new), at in zip(requests, positions, strict=True):
-            old = rows.read(there, table, at)
+        units, blind = Units(), table.plain and not enforced and return_consumed_capacity in (None, "NONE")
+        for n, ((key, new), at) in enumerate(zip(requests, positions, strict=True)):
+            old = None if blind and new is not None else rows.read(there, table, at)
+            refused = throttling.refusal(there, table, "Write", write_units(table, at, old, new)) \
+                if enforced else None
+            if refused is not None:
+                if not (n or costs):
+                    raise refused
+                left[name] = request_items[name][n:]
+                break
             rows.write(there, table, at, old, new)
             if return_consumed_capacity is not None:
                 units.add(write_units(table, at, old, new))
@@ -74,7 +88,7 @@ def batch_write_item(call: Call, request_items: Mapping[str, Sequence[Mapping[st
             if metric:
                 metrics.setdefault(name, []).append(metric)
         costs.append(consumed(there, table, name, return_consumed_capacity, units))
-    return {"UnprocessedItems": {}, **({"ItemCollectionMetrics": metrics} if metrics else {}),
+    return {"UnprocessedItems": left, **({"ItemCollectionMetrics": metrics} if metrics else {}),
             **({"ConsumedCapacity": costs} if costs and costs[0] is not None else {})}
 
 
@@ -102,7 +116,7 @@ def _positions(table: Table, given: Sequence[Item], news: Sequence[Row | None] |
     found = []
     for n, key in enumerate(given):
         if news is not None and news[n] is not None:
-            keys.check_item(key, table)
+            keys.check_batched(key, table)
         else:
             keys.check_key(key, table)
         found.append(keys.key_of(key, table.schema))

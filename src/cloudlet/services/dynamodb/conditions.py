@@ -148,8 +148,8 @@ def contains(whole: Value, part: Value) -> bool:
 
 def _length(value: Value) -> int | None:
     (kind, content), = value.items()
-    if kind == "S":
-        return len(content)
+    if kind == "S":  # in UTF-16, as Java counts
+        return len(content) if content.isascii() else len(content.encode("utf-16-le")) // 2
     if kind in ("B", "L", "M") or kind in SETS:
         return len(content)
     return None

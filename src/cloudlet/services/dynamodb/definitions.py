@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from . import throughputs
 from .errors import ValidationException, invalid
 from .limits import (
     GLOBAL_INDEXES,
@@ -36,29 +39,36 @@ def definitions_of(given: Sequence[Mapping[str, str]] | None) -> Definitions:
 
 
 def schema_of(given: Sequence[Mapping[str, str]], definitions: Definitions, *,
-              several: bool = False) -> Schema:
+              several: bool = False, table: bool = False) -> Schema:
     """A KeySchema; only a global index may have ``several`` parts of a kind."""
     names = [one["AttributeName"] for one in given]
     kinds = [one["KeyType"] for one in given]
-    if kinds[0] != "HASH":
-        raise invalid("The first KeySchemaElement is not a HASH key type")
-    if not several and len(kinds) > 2:
-        raise ValidationException(f"1 validation error detected: Value '{list(names)}' at 'keySchema' failed "
+    if not several and len(given) > 2:
+        shown = ", ".join(f"KeySchemaElement(attributeName={name}, keyType={kind})"
+                          for name, kind in zip(names, kinds, strict=True))
+        raise ValidationException(f"1 validation error detected: Value '[{shown}]' at 'keySchema' failed "
                                   "to satisfy constraint: Member must have length less than or equal to 2")
+    missing = [name for name in names if name not in definitions]
+    if table and len(names) == 2 and (missing or (names[0] == names[1] and len(definitions) == 1)):
+        raise ValidationException("Invalid KeySchema: Some index key attribute have no definition")
+    if missing:
+        raise invalid("Some index key attributes are not defined in AttributeDefinitions. "
+                      f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(definitions)}]")
+    if len(set(names)) < len(names):
+        raise ValidationException(
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name"
+            if len(names) == 2
+            else "Several elements in the KeySchema have the same name"
+        )
+    if kinds[0] != "HASH":
+        raise ValidationException("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if not several and len(kinds) == 2 and kinds[1] != "RANGE":
-        raise invalid("The second KeySchemaElement is not a RANGE key type")
+        raise ValidationException("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     if "HASH" in kinds[kinds.count("HASH"):]:
         raise invalid("Invalid KeySchema: all HASH key elements must precede all RANGE key elements")
     for kind in ("HASH", "RANGE"):
         if kinds.count(kind) > KEY_ATTRIBUTES:
             raise invalid(f"Invalid KeySchema: at most {KEY_ATTRIBUTES} {kind} key attributes are allowed")
-    if len(set(names)) < len(names):
-        raise invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name"
-                      if len(names) == 2 else "Several elements in the KeySchema have the same name")
-    missing = [name for name in names if name not in definitions]
-    if missing:
-        raise invalid("Some index key attributes are not defined in AttributeDefinitions. "
-                      f"Keys: [{', '.join(missing)}], AttributeDefinitions: [{', '.join(definitions)}]")
     parts = [KeyPart(name, definitions[name]) for name in names]
     count = kinds.count("HASH")
     return Schema(tuple(parts[:count]), tuple(parts[count:]))
@@ -107,7 +117,7 @@ def indexes_of(local: Sequence[Mapping[str, Any]] | None, others: Sequence[Mappi
         if given is not None and not given:
             raise invalid(f"List of {name}SecondaryIndexes is empty")
         if given and len(given) > limit:
-            raise invalid(f"Number of {name}SecondaryIndexes exceeds per-table limit of {limit}")
+            raise invalid(f"{name}SecondaryIndex count exceeds the per-table limit of {limit}")
     found: list[Index] = []
     for one in local or ():
         found.append(local_index(one, len(found) + 1, definitions, table))
@@ -136,10 +146,10 @@ def local_index(given: Mapping[str, Any], number: int, definitions: Definitions,
         raise invalid("Table KeySchema does not have a range key, which is required when specifying a "
                       "LocalSecondaryIndex")
     if schema.hash != table.hash:
-        raise invalid(f"Table KeySchema and index KeySchema must have the same hash key: LocalSecondaryIndex "
-                      f"{name}. Index KeySchema does not have the same leading hash key as table KeySchema "
-                      f"for index: {name}. index hash key: {schema.hash[0].name}, table hash key: "
-                      f"{table.hash[0].name}")
+        raise invalid(
+            f"Index KeySchema does not have the same leading hash key as table KeySchema for index: "
+            f"{name}. index hash key: {schema.hash[0].name}, table hash key: {table.hash[0].name}"
+        )
     if not schema.range:
         raise invalid(f"Index KeySchema does not have a range key for index: {name}")
     return Index(name, number, schema, True, *_projection(given["Projection"]))
@@ -149,10 +159,15 @@ def global_index(given: Mapping[str, Any], number: int, definitions: Definitions
                  on_demand: bool) -> Index:
     """One of GlobalSecondaryIndexes."""
     name = given["IndexName"]
-    return Index(name, number, schema_of(given["KeySchema"], definitions, several=True), False,
-                 *_projection(given["Projection"]),
-                 throughput_of(given.get("ProvisionedThroughput"), on_demand=on_demand, index=name),
-                 most_of(given.get("OnDemandThroughput"), on_demand=on_demand))
+    throughput = throughput_of(given.get("ProvisionedThroughput"), on_demand=on_demand, index=name)
+    throughputs.check(throughput, f"index: {name}")
+    index = Index(name, number, schema_of(given["KeySchema"], definitions, several=True), False,
+                  *_projection(given["Projection"]), throughput,
+                  most_of(given.get("OnDemandThroughput"), on_demand=on_demand))
+    if given.get("WarmThroughput") is None:
+        return index
+    now = throughputs.warm((0, 0), throughput, on_demand=on_demand)
+    return replace(index, warm=throughputs.warmer(given["WarmThroughput"], now, f"index {name}"))
 
 
 def _projection(given: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

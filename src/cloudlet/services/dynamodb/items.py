@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...kernel import Call
-from . import keys, legacy, projections, rows, tables, updates
+from . import keys, legacy, projections, rows, tables, throttling, updates
 from .capacity import Units, collection_metrics, consumed, read_units, write_units
 from .errors import ValidationException, invalid
 from .grammar import projection, update
@@ -37,14 +37,15 @@ def put_item(call: Call, table_name: str, item: Item, expected: _Named | None = 
                            ConditionExpression=condition_expression)
     guard = guard_of(condition_expression, holders, expected, conditional_operator)
     holders.finish()
-    there, table = tables.get(call, table_name)
+    there, table = tables.get(call, table_name, "PutItem")
     check_size(new.size)
     keys.check_item(new.item, table)
     key = keys.key_of(new.item, table.schema)
     blind = (guard is None and return_values in (None, "NONE") and return_consumed_capacity in (None, "NONE")
-             and table.plain)
+             and table.plain and not throttling.is_enforced(call))
     old = None if blind else rows.read(there, table, key)
     check(guard, old, return_values_on_condition_check_failure)
+    throttling.write(there, table, key, old, new)
     rows.write(there, table, key, old, new)
     if blind and return_item_collection_metrics is None:
         return {}
@@ -72,11 +73,12 @@ def delete_item(call: Call, table_name: str, key: Item, expected: _Named | None 
                            ConditionExpression=condition_expression)
     guard = guard_of(condition_expression, holders, expected, conditional_operator)
     holders.finish()
-    there, table = tables.get(call, table_name)
+    there, table = tables.get(call, table_name, "DeleteItem")
     keys.check_key(admitted, table)
     at = keys.key_of(admitted, table.schema)
     old = rows.read(there, table, at)
     check(guard, old, return_values_on_condition_check_failure)
+    throttling.write(there, table, at, old, None)
     rows.write(there, table, at, old, None)
     answer: dict[str, Any] = {"Attributes": old.item} if return_values == "ALL_OLD" and old else {}
     return _with_costs(answer, there, table, table_name,
@@ -95,14 +97,15 @@ def get_item(call: Call, table_name: str, key: Item, attributes_to_get: list[str
             or expression_attribute_names is not None):
         tree = wanted(projection_expression, expression_attribute_names, attributes_to_get)
     admitted, _ = admit_item(key)
-    there, table = tables.get(call, table_name)
+    there, table = tables.get(call, table_name, "GetItem")
     keys.check_key(admitted, table)
     row = rows.read(there, table, keys.key_of(admitted, table.schema))
     answer: dict[str, Any] = {}
     if row:
         answer["Item"] = row.item if tree is None else projections.project(row.item, tree)
-    if return_consumed_capacity is not None:
+    if return_consumed_capacity is not None or throttling.is_enforced(call):
         units = Units(read_units(row.size if row else 0, consistent=consistent_read))
+        throttling.read(there, table, units)
         return _with_costs(answer, there, table, table_name, units, admitted, return_consumed_capacity, None)
     return answer
 
@@ -127,13 +130,14 @@ def update_item(call: Call, table_name: str, key: Item, attribute_updates: _Name
               else legacy.updates(attribute_updates or {}))
     guard = guard_of(condition_expression, holders, expected, conditional_operator)
     holders.finish()
-    there, table = tables.get(call, table_name)
+    there, table = tables.get(call, table_name, "UpdateItem")
     keys.check_key(admitted, table)
     check_untouched(change, table)
     at = keys.key_of(admitted, table.schema)
     old = rows.read(there, table, at)
     check(guard, old, return_values_on_condition_check_failure)
     new = changed(table, admitted, change, old)
+    throttling.write(there, table, at, old, new)
     if new is not None:
         rows.write(there, table, at, old, new)
     answer = returned(return_values, change.paths, old, new)

@@ -17,6 +17,8 @@ from .values import Item, Value, kind_of
 
 _END, _AFTER = b"\0\1", b"\0\2"
 _FULL = 1 << 32
+_EMPTY = ("", b"")
+_INDEXED = "A value specified for a secondary index key is not supported. "
 MISMATCH = "The provided key element does not match the schema"
 
 
@@ -107,6 +109,25 @@ def check_item(item: Item, table: Table) -> None:
         check_indexed(item, table.indexes)
 
 
+def check_batched(item: Item, table: Table) -> None:
+    """An item that a batch puts is held against the same rules; of its key less is told."""
+    for part in table.schema.parts:
+        if part.kind not in item.get(part.name, ()):
+            raise ValidationException(MISMATCH)
+    check_item(item, table)
+
+
+def check_filled(item: Item, table: Table) -> None:
+    """No part of a key is empty; a transaction is refused for that before it begins."""
+    for part in table.schema.parts:
+        if item.get(part.name, {}).get(part.kind) in _EMPTY:
+            raise _empty(part)
+    for index in table.indexes:
+        for part in index.schema.parts:
+            if item.get(part.name, {}).get(part.kind) in _EMPTY:
+                raise _empty(part, index)
+
+
 def check_indexed(item: Item, indexes: Sequence[Index]) -> None:
     """What an item has of an index's key is of its type, not empty, and not too long."""
     for index in indexes:
@@ -118,21 +139,23 @@ def check_indexed(item: Item, indexes: Sequence[Index]) -> None:
                 raise invalid(f"Type mismatch for Index Key {part.name} Expected: {part.kind} "
                               f"Actual: {kind_of(value)} IndexName: {index.name}")
             if part.kind != "N" and not value[part.kind]:
-                raise ValidationException(
-                    "One or more parameter values are not valid. A value specified for a secondary index key "
-                    "is not supported. The AttributeValue for a key attribute cannot contain an empty "
-                    f"{'string' if part.kind == 'S' else 'binary'} value. IndexName: {index.name}, "
-                    f"IndexKey: {part.name}")
+                raise _empty(part, index)
         _check_lengths(item, index.schema, index.name)
+
+
+def _empty(part: KeyPart, index: Index | None = None) -> ValidationException:
+    kind = "string" if part.kind == "S" else "binary"
+    where = f"IndexName: {index.name}, IndexKey" if index else "Key"
+    return ValidationException(f"One or more parameter values are not valid. {_INDEXED if index else ''}The "
+                               f"AttributeValue for a key attribute cannot contain an empty {kind} value. "
+                               f"{where}: {part.name}")
 
 
 def _check_extent(item: Item, schema: Schema) -> None:
     for part in schema.parts:
         content = item[part.name][part.kind]
         if not content:
-            raise ValidationException(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
-                f"contain an empty {'string' if part.kind == 'S' else 'binary'} value. Key: {part.name}")
+            raise _empty(part)
         if len(content) * 4 > RANGE_KEY_BYTES:
             _check_lengths(item, schema, "")
 

@@ -13,7 +13,18 @@ from msgspec.structs import replace
 from ...errors import NotHonoured
 from ...fabric import timers
 from ...kernel import Call
-from . import changes, definitions, expiry, rows, tables, time_to_live
+from . import (
+    changes,
+    definitions,
+    discarding,
+    encryption,
+    policies,
+    replicas,
+    rows,
+    tables,
+    throughputs,
+    time_to_live,
+)
 from .descriptions import describe
 from .errors import (
     LimitExceededException,
@@ -43,17 +54,20 @@ def create_table(call: Call, table_name: str, attribute_definitions: Sequence[_G
                  tags: Sequence[Mapping[str, str]] | None = None, table_class: str = "STANDARD",
                  deletion_protection_enabled: bool = False,
                  on_demand_throughput: _Given | None = None,
-                 sse_specification: _Given | None = None) -> dict[str, Any]:
+                 sse_specification: _Given | None = None, warm_throughput: _Given | None = None,
+                 resource_policy: str | None = None) -> dict[str, Any]:
     """Make a table."""
-    _check_encryption(sse_specification)
+    encryption.check(sse_specification)
     call, name = tables.locate(call, table_name) if table_name.startswith("arn:") else (call, table_name)
     tables.check_name(name)
+    tables.permit_arn(call, tables.arn_named(call, name), "", "CreateTable")
     if not key_schema:
         raise invalid("KeySchema must be specified" if key_schema is None else "KeySchema must not be empty")
     on_demand = billing_mode == "PAY_PER_REQUEST"
     throughput = definitions.throughput_of(provisioned_throughput, on_demand=on_demand)
+    throughputs.check(throughput, f"table: {name}")
     defined = definitions.definitions_of(attribute_definitions)
-    schema = definitions.schema_of(key_schema, defined)
+    schema = definitions.schema_of(key_schema, defined, table=True)
     indexes = definitions.indexes_of(local_secondary_indexes, global_secondary_indexes, defined, schema,
                                      on_demand=on_demand)
     definitions.check_definitions_used(defined, [schema, *(index.schema for index in indexes)])
@@ -66,6 +80,10 @@ def create_table(call: Call, table_name: str, attribute_definitions: Sequence[_G
                   next_index=len(indexes) + 1, table_class=table_class, protected=deletion_protection_enabled,
                   tags=definitions.tags_of(tags),
                   most=definitions.most_of(on_demand_throughput, on_demand=on_demand))
+    if warm_throughput is not None:
+        table = _warmed(table, warm_throughput)
+    if resource_policy is not None:
+        table = policies.given(call, table, resource_policy)
     if stream_specification is not None:
         table = _with_stream(call, table, stream_specification)
     tables.save(call, table)
@@ -75,7 +93,7 @@ def create_table(call: Call, table_name: str, attribute_definitions: Sequence[_G
 @dynamodb.operation
 def describe_table(call: Call, table_name: str) -> dict[str, Any]:
     """Everything about a table but its items."""
-    there, table = tables.described(call, table_name)
+    there, table = tables.described(call, table_name, "DescribeTable")
     return {"Table": describe(there, table)}
 
 
@@ -92,17 +110,14 @@ def list_tables(call: Call, exclusive_start_table_name: str | None = None,
 @dynamodb.operation
 def delete_table(call: Call, table_name: str) -> dict[str, Any]:
     """Remove a table, at once for whoever asks; its rows are cleared away afterwards."""
-    call, table = tables.described(call, table_name)
+    call, table = tables.described(call, table_name, "DeleteTable")
+    discarding.check(call, table)
     if table.protected:
         raise ValidationException("Resource cannot be deleted as it is currently protected against deletion. "
                                   "Disable deletion protection first.")
     description = describe(call, table, DELETING)
-    tables.records.delete(call, table.name)
-    ranges = [rows.everything(call.account, call.region, table.rows), expiry.forget(call, table)]
-    timers.schedule(call, time_to_live.clear, at_ms=call.now_ms, id=f"dynamodb/clear/{table.rows.hex()}",
-                    ranges=ranges)
-    if table.stream:
-        changes.end(call, table)
+    replicas.leave(call, table)
+    discarding.discard(call, table)
     return {"TableDescription": {name: value for name, value in description.items() if name not in _UNTOLD}}
 
 
@@ -113,16 +128,25 @@ def update_table(call: Call, table_name: str, attribute_definitions: Sequence[_G
                  stream_specification: _Given | None = None, table_class: str | None = None,
                  deletion_protection_enabled: bool | None = None,
                  on_demand_throughput: _Given | None = None,
-                 sse_specification: _Given | None = None) -> dict[str, Any]:
-    """Change a table's settings, its stream, or one of its global indexes."""
-    _check_encryption(sse_specification)
-    call, table = tables.described(call, table_name)
+                 sse_specification: _Given | None = None, warm_throughput: _Given | None = None,
+                 replica_updates: Sequence[_Given] | None = None,
+                 multi_region_consistency: str | None = None) -> dict[str, Any]:
+    """Change a table's settings, its stream, one of its global indexes, or its replicas."""
+    encryption.check(sse_specification)
+    if multi_region_consistency == "STRONG":
+        raise NotHonoured("cloudlet does not honour MultiRegionConsistency STRONG, which AWS gives to tables "
+                          "with replicas in exactly three regions.")
+    call, table = tables.described(call, table_name, "UpdateTable")
+    _require_settled(table)
     if all(given is None for given in (billing_mode, provisioned_throughput, global_secondary_index_updates,
                                        stream_specification, table_class, deletion_protection_enabled,
-                                       on_demand_throughput, sse_specification)):
+                                       on_demand_throughput, sse_specification, warm_throughput,
+                                       replica_updates)):
         raise ValidationException("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
                                   "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is "
                                   "required")
+    if table.replicas and billing_mode == "PROVISIONED":
+        raise ValidationException(replicas.NOT_ON_DEMAND)
     table = _with_billing(call, table, billing_mode, provisioned_throughput, on_demand_throughput)
     if stream_specification is not None:
         table = _with_stream(call, table, stream_specification)
@@ -132,16 +156,29 @@ def update_table(call: Call, table_name: str, attribute_definitions: Sequence[_G
         table = replace(table, protected=deletion_protection_enabled)
     if global_secondary_index_updates is not None:
         table = _with_indexes(call, table, global_secondary_index_updates, attribute_definitions)
+    if warm_throughput is not None:
+        table = _warmed(table, warm_throughput)
+    if replica_updates is not None:
+        table = replicas.change(call, table, replica_updates)
     tables.save(call, table)
+    shared = (billing_mode, global_secondary_index_updates, on_demand_throughput)
+    if any(given is not None for given in shared):
+        for there, other in replicas.others(call, table):
+            update_table(there, other.name, attribute_definitions, billing_mode, provisioned_throughput,
+                         global_secondary_index_updates, on_demand_throughput=on_demand_throughput)
     return {"TableDescription": describe(call, table, UPDATING)}
 
 
-def _check_encryption(given: _Given | None) -> None:
-    """Nothing is encrypted with a customer's key here, so only the refusal of it can be honoured."""
-    if given is not None and (given.get("Enabled") or given.get("KMSMasterKeyId") or given.get("SSEType")):
-        raise NotHonoured("cloudlet does not honour SSESpecification with Enabled true: it keeps tables as "
-                          "they are in its data folder, and encrypts nothing. Leave it out, or give Enabled "
-                          "false.")
+def _require_settled(table: Table) -> None:
+    """A table that is being filled, or whose replicas are, is not changed meanwhile."""
+    if table.status == CREATING:
+        raise ResourceInUseException("Attempt to change a resource which is still in use: Table is being "
+                                     f"created: {table.name}")
+
+
+def _warmed(table: Table, given: _Given) -> Table:
+    now = throughputs.warm(table.warm, table.throughput, on_demand=table.on_demand)
+    return replace(table, warm=throughputs.warmer(given, now, "table"))
 
 
 def _with_billing(call: Call, table: Table, mode: str | None, provisioned: _Given | None,
@@ -165,11 +202,7 @@ def _with_billing(call: Call, table: Table, mode: str | None, provisioned: _Give
                                       f"table: {old.write}. Requested WriteCapacityUnits: "
                                       f"{throughput.write}. Refer to the Amazon DynamoDB Developer Guide for "
                                       "current limits and how to request higher limits.")
-        more = throughput.read > old.read or throughput.write > old.write
-        less = throughput.read < old.read or throughput.write < old.write
-        table = replace(table, throughput=replace(
-            throughput, increased_ms=call.now_ms if more else old.increased_ms,
-            decreased_ms=call.now_ms if less else old.decreased_ms))
+        table = replace(table, throughput=throughputs.changed(call, old, throughput, f"table: {table.name}"))
     if most is not None:
         table = replace(table, most=definitions.most_of(most, on_demand=on_demand))
     return table
@@ -188,6 +221,8 @@ def _with_stream(call: Call, table: Table, given: _Given) -> Table:
                 raise ValidationException("Table is already not enabled for streams: the stream is disabled")
             return table
         assert table.stream
+        if table.replicas:
+            raise ValidationException(f"The stream of {table.name} can't be disabled while it has replicas")
         changes.end(call, table)
         return replace(table, stream=replace(table.stream, enabled=False))
     if running:
@@ -217,7 +252,7 @@ def _with_indexes(call: Call, table: Table, given: Sequence[_Given],
         elif one.get("Delete"):
             table = _delete_index(call, table, one["Delete"]["IndexName"])
         else:
-            table = _update_index(table, one["Update"])
+            table = _update_index(call, table, one["Update"])
     return table
 
 
@@ -259,15 +294,21 @@ def _delete_index(call: Call, table: Table, name: str) -> Table:
     return replace(table, indexes=tuple(one for one in table.indexes if one is not index))
 
 
-def _update_index(table: Table, given: _Given) -> Table:
+def _update_index(call: Call, table: Table, given: _Given) -> Table:
     index = _index(table, given["IndexName"])
     changed = index
     if given.get("ProvisionedThroughput") is not None:
-        changed = replace(changed, throughput=definitions.throughput_of(
-            given["ProvisionedThroughput"], on_demand=table.on_demand, index=index.name))
+        wanted = definitions.throughput_of(given["ProvisionedThroughput"], on_demand=table.on_demand,
+                                           index=index.name)
+        changed = replace(changed, throughput=throughputs.changed(call, index.throughput, wanted,
+                                                                  f"index: {index.name}"))
     if given.get("OnDemandThroughput") is not None:
         changed = replace(changed, most=definitions.most_of(given["OnDemandThroughput"],
                                                             on_demand=table.on_demand))
+    if given.get("WarmThroughput") is not None:
+        now = throughputs.warm(index.warm, index.throughput, on_demand=table.on_demand)
+        changed = replace(changed, warm=throughputs.warmer(given["WarmThroughput"], now,
+                                                           f"index {index.name}"))
     return replace(table, indexes=tuple(changed if one is index else one for one in table.indexes))
 
 

@@ -70,9 +70,18 @@ def _exact(result: Decimal) -> str:
 
 
 def size(text: str) -> int:
-    """Bytes that a normal number counts for in an item: two digits a byte, and one or two more."""
-    digits = text.lstrip("-").replace(".", "").strip("0")
-    return (len(digits) + 1) // 2 + 1 + text.startswith("-")
+    """Bytes that a normal number counts for in an item: two significant digits a byte, on either side of the
+    point, and one or two more.
+
+    >>> size("0"), size("-100"), size("123456"), size("3.14159"), size("0.0012")
+    (1, 3, 4, 5, 2)
+    """
+    whole, _, fraction = text.lstrip("-").partition(".")
+    if not fraction:
+        whole = whole.rstrip("0")
+    if whole in ("0", ""):
+        whole, fraction = "", fraction.lstrip("0")
+    return 1 + (len(whole) + 1) // 2 + (len(fraction) + 1) // 2 + text.startswith("-")
 
 
 @lru_cache(maxsize=1024)

@@ -65,8 +65,7 @@ def check_compare(sign: str, left: Operand, right: Operand) -> str | None:
     if sign not in ("=", "<>"):
         for operand in (left, right):
             if isinstance(operand, Literal) and kind_of(operand.value) not in _ORDERED:
-                return _WRONG_TYPE.format(sign, kind_of(operand.value)).replace("operator or function: ",
-                                                                                "operator: ")
+                return _WRONG_TYPE.format(sign, kind_of(operand.value))
     if isinstance(left, Path | Size) and left == right:
         return _same(sign, left if isinstance(left, Path) else left.operand)
     return None
@@ -76,8 +75,7 @@ def check_between(low: Operand, high: Operand) -> str | None:
     """The bounds of a BETWEEN that are both given by the request."""
     for bound in (low, high):
         if isinstance(bound, Literal) and kind_of(bound.value) not in _ORDERED:
-            return _WRONG_TYPE.format("BETWEEN", kind_of(bound.value)).replace("operator or function: ",
-                                                                               "operator: ")
+            return _WRONG_TYPE.format("BETWEEN", kind_of(bound.value))
     if not (isinstance(low, Literal) and isinstance(high, Literal)):
         return None
     shown = (f"lower bound operand: AttributeValue: {show(low.value)}, "

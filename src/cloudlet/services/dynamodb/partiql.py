@@ -14,28 +14,27 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Call
-from . import keys, rows, tables
+from . import keys, rows, tables, throttling
 from .capacity import Units, consumed, read_units, write_units
-from .conditions import holds
 from .errors import ConditionalCheckFailedException, DuplicateItemException, ValidationException
 from .guards import check
 from .items import changed, check_untouched, returned
-from .limits import STATEMENTS, TRANSACT_ITEMS
 from .projections import project, tree_of
 from .ranges import Range, range_of
-from .reads import Wanted, page
+from .reads import Wanted, outside, page
 from .rows import Row
 from .service import dynamodb
 from .statements import Statement, parse
 from .syntax import And, Between, Compare, Condition, Literal, Path, Test, top_level
 from .tables import Index, Table
-from .transactions import Step, done_before, write_all
-from .values import Item, Value, size_of
+from .transactions import Step, done_before, read_all, write_all
+from .values import Item, Value, check_size, size_of
 
 _Request = Mapping[str, Any]
 _CODES = {"ConditionalCheckFailedException": "ConditionalCheckFailed",
           "DuplicateItemException": "DuplicateItem",
           "ResourceNotFoundException": "ResourceNotFound", "ValidationException": "ValidationError"}
+_FAILED = "Validation failed in TransactStatements[{}]: "
 _WHOLE_KEY = "Where clause does not contain a mandatory equality on all key attributes"
 
 
@@ -46,7 +45,9 @@ def execute_statement(call: Call, statement: str, parameters: Sequence[Value] | 
                       return_values_on_condition_check_failure: str | None = None) -> dict[str, Any]:
     """One statement: a SELECT with its pages, or a change of one item."""
     found = parse(statement, parameters)
-    if found.kind == "SELECT" and not found.checks_only:
+    if found.checks_only:
+        raise ValidationException("EXISTS() can only be used in a transaction")
+    if found.kind == "SELECT":
         return _select(call, found, consistent_read, next_token, limit, return_consumed_capacity)
     items, there, table, units = _change(call, found, return_values_on_condition_check_failure)
     capacity = consumed(there, table, table.name, return_consumed_capacity, units)
@@ -57,8 +58,6 @@ def execute_statement(call: Call, statement: str, parameters: Sequence[Value] | 
 def batch_execute_statement(call: Call, statements: Sequence[_Request],
                             return_consumed_capacity: str | None = None) -> dict[str, Any]:
     """Up to 25 statements, each about one item and each with its own outcome."""
-    if len(statements) > STATEMENTS:
-        raise ValidationException(f"Member must have length less than or equal to {STATEMENTS}")
     parsed = [parse(one["Statement"], one.get("Parameters")) for one in statements]
     if len({one.kind == "SELECT" for one in parsed}) > 1:
         raise ValidationException("Statements of a batch must all read or all write")
@@ -87,33 +86,38 @@ def execute_transaction(call: Call, transact_statements: Sequence[_Request],
                         client_request_token: str | None = None,
                         return_consumed_capacity: str | None = None) -> dict[str, Any]:
     """Up to a hundred statements, all or none of them."""
-    if len(transact_statements) > TRANSACT_ITEMS:
-        raise ValidationException(f"Member must have length less than or equal to {TRANSACT_ITEMS}")
     parsed = [parse(one["Statement"], one.get("Parameters")) for one in transact_statements]
+    for at, one in enumerate(parsed):
+        if one.returning:
+            raise ValidationException(f"{_FAILED.format(at)}RETURNING is not supported in a transaction")
     reads = [one.kind == "SELECT" and not one.checks_only for one in parsed]
     if any(reads):
         if not all(reads):
             raise ValidationException("Statements of a transaction must all read or all write")
-        items = [_one(call, one, True)[0] for one in parsed]
-        return {"Responses": [{"Item": item} if item else {} for item in items]}
-    steps = [_step(call, one, request) for one, request in zip(parsed, transact_statements, strict=True)]
+        found, capacity = read_all(call, [_get(call, one, at) for at, one in enumerate(parsed)],
+                                   return_consumed_capacity)
+        return {"Responses": [{"Item": _shown(one, row)} if row else {}
+                              for one, row in zip(parsed, found, strict=True)], **capacity}
+    steps = [_transacted(call, one, request, at)
+             for at, (one, request) in enumerate(zip(parsed, transact_statements, strict=True))]
     digest = sha256(msgspec.msgpack.encode(transact_statements)).digest()
     done = client_request_token is not None and done_before(call, client_request_token, digest)
     costs = write_all(call, steps, return_consumed_capacity, None, done=done)
-    return {"Responses": [{} for _ in steps], **costs}
+    return {"Responses": [], **costs}
 
 
 def _select(call: Call, statement: Statement, consistent: bool, token: str | None, limit: int | None,
             mode: str | None) -> dict[str, Any]:
     there, table, index = _source(call, statement)
     if consistent and index and not index.local:
-        raise ValidationException("Consistent reads are not supported on global secondary indexes")
+        raise ValidationException("Strongly consistent read is not supported on Global Secondary Indexes")
     span, rest = _plan(statement.where, index or table)
     if statement.order and statement.order not in (index or table).schema.names:
         raise ValidationException(f"Variable reference {statement.order} in ORDER BY clause must be part of "
                                   "the primary key")
-    wanted = Wanted(table, index, span, limit, _start_of(token), statement.reverse, rest,
-                    tree_of(statement.paths) if statement.paths else None, consistent=consistent)
+    tree = tree_of(statement.paths) if statement.paths else None
+    wanted = Wanted(table, index, span, limit, _start_of(token), statement.reverse, rest, tree,
+                    consistent=consistent, whole=outside(table, index, None, tree))
     found = page(there, wanted, table.name, mode)
     last = found.pop("LastEvaluatedKey", None)
     if last is not None:
@@ -132,10 +136,10 @@ def _start_of(token: str | None) -> Item | None:
 
 
 def _source(call: Call, statement: Statement) -> tuple[Call, Table, Index | None]:
-    there, table = tables.get(call, statement.table)
+    there, table = tables.get(call, statement.table, "PartiQLSelect")
     index = table.index(statement.index) if statement.index else None
     if statement.index and index is None:
-        raise ValidationException(f"The table does not have the specified index: {statement.index}")
+        raise ValidationException("The table does not have the specified index")
     return there, table, index
 
 
@@ -194,19 +198,43 @@ def _pinned(where: Condition | None, table: Table) -> tuple[Item, Condition | No
 
 
 def _one(call: Call, statement: Statement, consistent: bool) -> tuple[Item | None, Call, Table, Units]:
-    """The item of a SELECT that names one."""
+    """The item of a SELECT in a batch."""
     there, table, _ = _source(call, statement)
-    key, rest = _pinned(statement.where, table)
+    key = _named(statement, table, "BatchExecuteStatement")
     row = rows.read(there, table, keys.key_of(key, table.schema))
     units = Units(read_units(row.size if row else 0, consistent=consistent))
-    if row is None or (rest is not None and not holds(rest, row.item)):
-        return None, there, table, units
-    return project(row.item, tree_of(statement.paths)) if statement.paths else row.item, there, table, units
+    throttling.read(there, table, units)
+    return row and _shown(statement, row), there, table, units
+
+
+def _get(call: Call, statement: Statement, at: int) -> Step:
+    """A SELECT as a step of a transaction that reads."""
+    try:
+        _, table, _ = _source(call, statement)
+        return Step("Get", statement.table, _named(statement, table, "ExecuteTransaction"))
+    except ValidationException as error:
+        raise ValidationException(f"{_FAILED.format(at)}{error}") from None
+
+
+def _named(statement: Statement, table: Table, operation: str) -> Item:
+    """The key that a SELECT names; among others, it may say nothing else."""
+    try:
+        key, rest = _pinned(statement.where, table)
+    except ValidationException:
+        key, rest = {}, None
+    if rest is not None or not key or statement.index:
+        raise ValidationException(f"Select statements within {operation} must specify the primary key in the "
+                                  "where clause.")
+    return key
+
+
+def _shown(statement: Statement, row: Row) -> Item:
+    return project(row.item, tree_of(statement.paths)) if statement.paths else row.item
 
 
 def _change(call: Call, statement: Statement, show: str | None) -> tuple[list[Item], Call, Table, Units]:
     """Do an INSERT, UPDATE or DELETE; what it returns, and what it cost."""
-    there, table = tables.get(call, statement.table)
+    there, table = tables.get(call, statement.table, f"PartiQL{statement.kind.title()}")
     step = _step(call, statement, {"ReturnValuesOnConditionCheckFailure": show})
     if step.kind == "Put":
         assert step.new
@@ -221,6 +249,7 @@ def _change(call: Call, statement: Statement, show: str | None) -> tuple[list[It
         if old is None:
             raise ConditionalCheckFailedException
         new = changed(table, step.key, step.change, old)
+    throttling.write(there, table, at, old, new)
     if step.kind != "ConditionCheck":
         rows.write(there, table, at, old, new)
     answer = returned(statement.returning, step.change.paths if step.change else (), old, new)
@@ -230,13 +259,13 @@ def _change(call: Call, statement: Statement, show: str | None) -> tuple[list[It
 
 def _step(call: Call, statement: Statement, request: _Request) -> Step:
     """A statement as a step of a transaction."""
-    _, table = tables.get(call, statement.table)
+    _, table = tables.get(call, statement.table, f"PartiQL{statement.kind.title()}")
     show = request.get("ReturnValuesOnConditionCheckFailure")
     if statement.kind == "INSERT":
         assert statement.item is not None
-        missing = Test("attribute_not_exists", (Path((table.schema.names[0],)),))
-        return Step("Put", statement.table, statement.item, Row(statement.item, size_of(statement.item)),
-                    missing, show=show)
+        new = Row(statement.item, size_of(statement.item))
+        check_size(new.size)
+        return Step("Put", statement.table, statement.item, new, show=show, fresh=True)
     key, guard = _pinned(statement.where, table)
     if statement.kind == "SELECT":
         return Step("ConditionCheck", statement.table, key, guard=_there(table, guard), show=show)
@@ -246,6 +275,15 @@ def _step(call: Call, statement: Statement, request: _Request) -> Step:
     check_untouched(statement.change, table)
     return Step("Update", statement.table, key, guard=_there(table, guard), change=statement.change,
                 show=show)
+
+
+def _transacted(call: Call, statement: Statement, request: _Request, at: int) -> Step:
+    """A statement as a step of a transaction that writes."""
+    step = _step(call, statement, request)
+    if statement.checks_only and not isinstance(step.guard, And):
+        raise ValidationException(f"{_FAILED.format(at)}EXISTS() must contain a single item read with "
+                                  "additional condition")
+    return step
 
 
 def _there(table: Table, guard: Condition | None) -> Condition:

@@ -14,8 +14,8 @@ from .values import Value, kind_of
 _MISSED = "Query condition missed key schema element: {}"
 _HASH = ("Query key condition not supported: every HASH key attribute of the index needs a condition, and "
          "that has to be an equality")
-_RANGE = ("Query key condition not supported: conditions on RANGE key attributes go from left to right "
-          "without a gap, and all but the last have to be an equality")
+_RANGE = ("RANGE key attributes {} must have equality conditions specified in the query because a condition "
+          "is present on key attribute {}")
 _UNSUPPORTED = "Query key condition not supported"
 _MISMATCH = ("One or more parameter values were invalid: Condition parameter type does not match schema type")
 _INDEXABLE = frozenset({"EQ", "LT", "LE", "GT", "GE", "BEGINS_WITH", "BETWEEN"})
@@ -31,26 +31,41 @@ class Range(Struct, frozen=True):
 def range_of(condition: Condition, schema: Schema, what: str = "KeyConditionExpression") -> Range:
     """The range that a key condition means; a ValidationException if it means none."""
     by_name = _by_name(condition, what)
+    if len(by_name) > max(2, len(schema.parts)):  # of two, more is told below
+        raise ValidationException(f"The number of query conditions ({len(by_name)}) exceeds the number of "
+                                  f"key attributes defined in the schema ({len(schema.parts)})")
     start = _partition(by_name, schema)
+    _check_order(by_name, schema)
     parts = list(schema.range)
     while parts and parts[0].name in by_name:
         part = parts.pop(0)
         one = by_name.pop(part.name)
-        if isinstance(one, Compare) and one.sign == "=":
+        if isinstance(one, Compare) and one.sign == "=":  # not _is_equality: it tells mypy nothing
             start += keys.encoded(_literal(one.right, part), part)
             continue
         if by_name:
-            _refuse(by_name, schema, seen=True)
+            _refuse(schema, seen=True)
         return _within(start, one, part)
     if by_name:
-        _refuse(by_name, schema, seen=len(parts) < len(schema.range))
+        _refuse(schema, seen=len(parts) < len(schema.range))
     return Range(start, keys.after(start))
 
 
-def _refuse(by_name: Mapping[str, Condition], schema: Schema, *, seen: bool) -> NoReturn:
+def _check_order(by_name: Mapping[str, Condition], schema: Schema) -> None:
+    """Of several RANGE attributes, those before one with a condition have an equality."""
+    names = [part.name for part in schema.range]
+    last = max((at for at, name in enumerate(names) if name in by_name), default=0)
+    lacking = [name for name in names[:last] if not _is_equality(by_name.get(name))]
+    if lacking:
+        raise ValidationException(_RANGE.format(", ".join(lacking), names[last]))
+
+
+def _is_equality(condition: Condition | None) -> bool:
+    return isinstance(condition, Compare) and condition.sign == "="
+
+
+def _refuse(schema: Schema, *, seen: bool) -> NoReturn:
     """Say why what is left of the conditions can't be; ``seen`` if there was one on the sort key."""
-    if len(schema.range) > 1 and set(by_name) & set(schema.names):
-        raise ValidationException(_RANGE)
     missing = next((part.name for part in schema.range if not seen), None)
     raise ValidationException(_UNSUPPORTED if missing is None else _MISSED.format(missing))
 
@@ -76,7 +91,7 @@ def _by_name(condition: Condition, what: str) -> dict[str, Condition]:
         if not isinstance(first, Path):
             raise ValidationException(f"Invalid condition in {what}: {type(first).__name__} operand")
         if len(first.steps) > 1:
-            raise ValidationException(f"{what}s cannot have conditions on nested attributes")
+            raise ValidationException(f"Invalid {what}: {what}s cannot have conditions on nested attributes")
         others = [one.right] if isinstance(one, Compare) else (
             [one.low, one.high] if isinstance(one, Between) else list(one.operands[1:]))
         if not all(isinstance(other, Literal) for other in others):
@@ -84,7 +99,7 @@ def _by_name(condition: Condition, what: str) -> dict[str, Condition]:
                                       "condition")
         name = str(first.steps[0])
         if name in found:
-            raise ValidationException(f"{what}s must only contain one condition per key")
+            raise ValidationException(f"Invalid {what}: {what}s must only contain one condition per key")
         found[name] = one
     return found
 

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from ...kernel import Call
-from . import keys, legacy, projections, rows, tables
+from . import keys, legacy, projections, rows, tables, throttling
 from .capacity import Units, consumed, projected, projected_names, read_units
 from .conditions import holds
 from .errors import ValidationException, invalid
@@ -15,6 +15,7 @@ from .limits import PAGE_BYTES, SCAN_PARTITIONS
 from .placeholders import exclusive, placeholders
 from .projections import Tree
 from .ranges import Range, legacy_condition, range_of
+from .rows import Row
 from .service import dynamodb
 from .syntax import Condition, top_level
 from .tables import Index, Table
@@ -76,13 +77,13 @@ def query(call: Call, table_name: str, index_name: str | None = None, select: st
                                   "Conditions can be of length 1 or 2 only")
     _check_select(select, tree, projection_expression is not None, index_name)
     start = None if exclusive_start_key is None else _starting(exclusive_start_key)
-    there, table = tables.get(call, table_name)
+    there, table = tables.get(call, table_name, "Query")
     index = _index_of(table, index_name, consistent_read)
     schema = index.schema if index else table.schema
     span = range_of(by_key if by_key is not None else legacy_condition(key_conditions or {}, schema), schema)
     _check_filter(where, schema.names, filter_expression is not None)
     wanted = Wanted(table, index, span, limit, start, not scan_index_forward, where,
-                    tree, select == "COUNT", consistent_read, whole=_outside(table, index, select, tree))
+                    tree, select == "COUNT", consistent_read, whole=outside(table, index, select, tree))
     _check_start(wanted, query=True)
     return page(there, wanted, table_name, return_consumed_capacity)
 
@@ -112,11 +113,11 @@ def scan(call: Call, table_name: str, index_name: str | None = None,
     holders.finish()
     _check_select(select, tree, projection_expression is not None, index_name)
     start = None if exclusive_start_key is None else _starting(exclusive_start_key)
-    there, table = tables.get(call, table_name)
+    there, table = tables.get(call, table_name, "Scan")
     index = _index_of(table, index_name, consistent_read)
     low, high = keys.segment(segment or 0, total_segments or 1)
     wanted = Wanted(table, index, Range(low, high), limit, start, False, where,
-                    tree, select == "COUNT", consistent_read, whole=_outside(table, index, select, tree))
+                    tree, select == "COUNT", consistent_read, whole=outside(table, index, select, tree))
     _check_start(wanted, query=False)
     if table.on_demand and index is None and total_segments is None:
         wanted.least = SCAN_PARTITIONS * 4096
@@ -132,20 +133,24 @@ def page(call: Call, wanted: Wanted, name: str, mode: str | None) -> dict[str, A
         at = prefix + _position(wanted, wanted.start)
         start, stop = (start, at) if wanted.reverse else (at + b"\0", stop)
     found: list[Item] = []
-    scanned = total = 0
-    matched = 0
+    scanned = matched = 0
+    read = taken = 0  # bytes that were read where the entries lie, and bytes of the items that came of it
+    fetched = 0.0  # units for what a local index had to get from its table
     last: Item | None = None
     pairs = rows.span(call.tx, start, stop, reverse=wanted.reverse,
                       first=wanted.limit or 100) if start < stop else ()
     for _, raw in pairs:
-        item, size = _item(call, wanted, raw)
+        row, size = _row(call, wanted, raw)
+        item = row.item
         scanned += 1
-        total += size
+        read, taken = read + size, taken + row.size
+        if wanted.whole:
+            fetched += read_units(row.size, consistent=wanted.consistent)
         if wanted.filter is None or holds(wanted.filter, item):
             matched += 1
             if not wanted.count_only:
                 found.append(item if wanted.tree is None else projections.project(item, wanted.tree))
-        if scanned == wanted.limit or total >= PAGE_BYTES:
+        if scanned == wanted.limit or taken >= PAGE_BYTES:
             last = item
             break
     answer: dict[str, Any] = {"Count": matched, "ScannedCount": scanned}
@@ -154,26 +159,29 @@ def page(call: Call, wanted: Wanted, name: str, mode: str | None) -> dict[str, A
     if last is not None:
         names = (*index.schema.names, *table.schema.names) if index else table.schema.names
         answer["LastEvaluatedKey"] = {name: last[name] for name in names}
-    if mode is not None:
-        cost = read_units(max(total, wanted.least), consistent=wanted.consistent)
-        units = Units(indexes={index.name: cost}) if index else Units(cost)
+    if mode is not None or throttling.is_enforced(call):
+        cost = read_units(max(read, wanted.least), consistent=wanted.consistent)
+        units = Units(fetched, {index.name: cost}) if index else Units(cost)
+        throttling.read(call, table, units)
         capacity = consumed(call, table, name, mode, units)
         if capacity is not None:
             answer["ConsumedCapacity"] = capacity
     return answer
 
 
-def _item(call: Call, wanted: Wanted, raw: bytes) -> tuple[Item, int]:
-    """The item of a row, or of an index's entry as the index holds it; and the bytes it counts for."""
+def _row(call: Call, wanted: Wanted, raw: bytes) -> tuple[Row, int]:
+    """A row, or that of an index's entry as far as the index holds it; and the bytes read where it stood."""
     index = wanted.index
     if index is None:
-        return rows.row_of(raw)
-    row = rows.read(call, wanted.table, raw)
-    assert row, "an index's entry goes with its item"
-    if index.projection == "ALL" or wanted.whole:
-        return row
-    item = projected(wanted.table, index, row.item)
-    return item, size_of(item)
+        row = rows.row_of(raw)
+        return row, row.size
+    found = rows.read(call, wanted.table, raw)
+    assert found, "an index's entry goes with its item"
+    if index.projection == "ALL":
+        return found, found.size
+    item = projected(wanted.table, index, found.item)
+    size = size_of(item)
+    return (found if wanted.whole else Row(item, size)), size
 
 
 def _names(attributes: Sequence[str] | None) -> Tree | None:
@@ -206,11 +214,12 @@ def _check_select(select: str | None, tree: Tree | None, expression: bool, index
         raise ValidationException(f"Cannot specify the {what} when choosing to get {shown}")
 
 
-def _outside(table: Table, index: Index | None, select: str | None, tree: Tree | None) -> bool:
+def outside(table: Table, index: Index | None, select: str | None, tree: Tree | None) -> bool:
     """Whether more is wanted than the index holds: a local index then reads the table, a global one can't."""
     if index is None or index.projection == "ALL":
         return False
-    more = set(tree or ()) - set(projected_names(table, index))
+    held = projected_names(table, index)
+    more = [str(name) for name in tree or () if name not in held]
     if index.local:
         return select == "ALL_ATTRIBUTES" or bool(more)
     if select == "ALL_ATTRIBUTES":
@@ -218,7 +227,7 @@ def _outside(table: Table, index: Index | None, select: str | None, tree: Tree |
                       f"{index.name} because its projection type is not ALL")
     if more:
         raise invalid(f"Global secondary index {index.name} does not project "
-                      f"[{', '.join(sorted(map(str, more)))}]")
+                      f"[{', '.join(more)}]")
     return False
 
 

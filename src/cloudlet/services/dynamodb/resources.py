@@ -7,6 +7,7 @@ import msgspec
 from ...errors import AwsError
 from ...kernel import Conversation
 from ...stacks.resource import Physical, This
+from . import extras
 from .service import dynamodb
 
 
@@ -49,6 +50,13 @@ class OnDemand(Property):
     max_write_request_units: int | None = None
 
 
+class Warm(Property):
+    """WarmThroughput."""
+
+    read_units_per_second: int | None = None
+    write_units_per_second: int | None = None
+
+
 class GlobalIndex(Property):
     """One of GlobalSecondaryIndexes."""
 
@@ -57,6 +65,7 @@ class GlobalIndex(Property):
     projection: Projection
     provisioned_throughput: Provisioned | None = None
     on_demand_throughput: OnDemand | None = None
+    warm_throughput: Warm | None = None
 
 
 class LocalIndex(Property):
@@ -78,6 +87,26 @@ class TimeToLive(Property):
 
     enabled: bool
     attribute_name: str | None = None
+
+
+class Recovery(Property):
+    """PointInTimeRecoverySpecification."""
+
+    point_in_time_recovery_enabled: bool = False
+    recovery_period_in_days: int | None = None
+
+
+class Kinesis(Property):
+    """KinesisStreamSpecification."""
+
+    stream_arn: str
+    approximate_creation_date_time_precision: str | None = None
+
+
+class ResourcePolicy(Property):
+    """A resource policy, as an object."""
+
+    policy_document: dict[str, Any]
 
 
 class Tag(Property):
@@ -106,11 +135,16 @@ class TableResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True,
     deletion_protection_enabled: bool | None = None
     table_class: str | None = None
     tags: list[Tag] | None = None
+    point_in_time_recovery_specification: Recovery | None = None
+    kinesis_stream_specification: Kinesis | None = None
+    warm_throughput: Warm | None = None
+    resource_policy: ResourcePolicy | None = None
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateTable, and what it can't say."""
         given = _plain(self)
-        for name in ("TimeToLiveSpecification", "Tags", "StreamSpecification"):
+        for name in ("TimeToLiveSpecification", "Tags", "StreamSpecification", "ResourcePolicy",
+                     "PointInTimeRecoverySpecification", "KinesisStreamSpecification"):
             given.pop(name, None)
         name = given.setdefault("TableName", this.name(call.ids, 255))
         tags = self._tags(this)
@@ -122,7 +156,9 @@ class TableResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True,
         if self.time_to_live_specification and self.time_to_live_specification.enabled:
             await call.invoke("dynamodb", "UpdateTimeToLive", TableName=name,
                               TimeToLiveSpecification=_plain(self.time_to_live_specification))
-        return await self._physical(call, name)
+        physical = await self._physical(call, name)
+        await extras.update(call, name, physical.attributes["Arn"], self, None)
+        return physical
 
     async def update(self, call: Conversation, this: This, old: "TableResource") -> Physical:
         """UpdateTable, in as many steps as it takes."""
@@ -140,6 +176,7 @@ class TableResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True,
         await self._update_indexes(call, name, old)
         await self._update_expiry(call, name, old)
         await self._update_tags(call, this)
+        await extras.update(call, name, this.attributes["Arn"], self, old)
         return await self._physical(call, name)
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -168,6 +205,8 @@ class TableResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True,
             found["ProvisionedThroughput"] = _plain(self.provisioned_throughput)
         if self.on_demand_throughput and self.on_demand_throughput != old.on_demand_throughput:
             found["OnDemandThroughput"] = _plain(self.on_demand_throughput)
+        if self.warm_throughput and self.warm_throughput != old.warm_throughput:
+            found["WarmThroughput"] = _plain(self.warm_throughput)
         if (self.table_class or "STANDARD") != (old.table_class or "STANDARD"):
             found["TableClass"] = self.table_class or "STANDARD"
         if bool(self.deletion_protection_enabled) != bool(old.deletion_protection_enabled):

@@ -13,7 +13,7 @@ import msgspec
 from ...kernel import Call
 from ...store import Pair, Transaction
 from ...store.keys import pack
-from . import changes, expiry, keys
+from . import changes, destinations, expiry, history, keys, tables
 from .errors import ValidationException
 from .tables import Index, Table, space
 from .values import Item
@@ -49,21 +49,49 @@ def row_of(raw: bytes) -> Row:
 def write(call: Call, table: Table, key: bytes, before: Row | None, after: Row | None) -> None:
     """Replace ``before`` by ``after`` under ``key``; None stands for no item.
 
-    A caller that knows the table to be plain may leave ``before`` unread.
+    A caller that knows the table to be plain may leave ``before`` unread. What is written to one replica is
+    written to all, in the same transaction: the last writer wins, because there is always one that is last.
     """
+    _write(call, table, key, before, after)
+    for replica in table.replicas:
+        there = call.elsewhere(region=replica.region, principal=tables.REPLICATION)
+        other = tables.find(there, table.name)
+        if other is not None:
+            _write(there, other, key, read(there, other, key), after)
+
+
+def _write(call: Call, table: Table, key: bytes, before: Row | None, after: Row | None) -> None:
     at = space(call, table) + key
     if after is not None:
-        call.tx.put(at, after.size.to_bytes(4, "big") + _encode(after.item))
+        call.tx.put(at, packed(after))
     elif before is not None:
         call.tx.delete(at)
     if table.plain or (before is None and after is None):
         return
+    if table.history:
+        history.keep(call, table, key, packed(before) if before else b"")
     for index in table.indexes:
         _move_entry(call, table, index, key, before, after)
     if table.ttl:
         expiry.follow(call, table, key, before and before.item, after and after.item)
     if table.stream and table.stream.enabled:
         changes.record(call, table, before, after)
+    if table.destinations:
+        destinations.tell(call, table, before, after)
+
+
+def packed(row: Row) -> bytes:
+    """A row as it lies in the store."""
+    return row.size.to_bytes(4, "big") + _encode(row.item)
+
+
+def fill(call: Call, table: Table, key: bytes, raw: bytes) -> None:
+    """Put an item that is there already, by its bytes, into a table that nobody sees yet, and its indexes."""
+    call.tx.put(space(call, table) + key, raw)
+    if table.indexes:
+        item = row_of(raw).item
+        for index in table.indexes:
+            add_entry(call, table, index, key, item)
 
 
 def add_entry(call: Call, table: Table, index: Index, key: bytes, item: Item) -> None:

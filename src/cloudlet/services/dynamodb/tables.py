@@ -10,14 +10,17 @@ from functools import lru_cache
 import msgspec
 
 from ...arn import Arn
-from ...errors import AwsError
+from ...errors import AccessDeniedException, AwsError
+from ...identity import service_principal
 from ...kernel import Call
+from ...kernel.permissions import judge
 from ...store import Table as Records
 from ...store.keys import pack
 from ...store.table import prefix_of
 from .errors import ResourceNotFoundException, ValidationException
 
 NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+REPLICATION = service_principal("replication.dynamodb", "")
 ACTIVE, CREATING, UPDATING, DELETING = "ACTIVE", "CREATING", "UPDATING", "DELETING"
 
 
@@ -52,6 +55,7 @@ class Throughput(msgspec.Struct, frozen=True):
     write: int = 0
     increased_ms: int = 0
     decreased_ms: int = 0
+    decreases: int = 0  # on the (UTC) day of the last
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -67,6 +71,7 @@ class Index(msgspec.Struct, frozen=True):
     most: tuple[int, int] = (-1, -1)  # on-demand request units, read and write; -1 is no limit
     status: str = ACTIVE
     backfilled: str = ""  # while it is filled: nothing is left out of queries, but none are answered
+    warm: tuple[int, int] = (0, 0)
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -75,6 +80,36 @@ class Stream(msgspec.Struct, frozen=True):
     label: str
     view: str
     enabled: bool = True
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What a table was restored from, and to which moment."""
+
+    table_arn: str
+    backup_arn: str
+    at_ms: int
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """A Kinesis stream that is told of every change."""
+
+    arn: str
+    status: str = ACTIVE
+    micros: bool = False  # whether moments are told in microseconds
+
+
+class Replica(msgspec.Struct, frozen=True):
+    """The same table in another region."""
+
+    region: str
+    status: str = ACTIVE
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """A resource policy, as it was given. Each change gives it another revision."""
+
+    text: str = ""
+    revision: str = ""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -98,7 +133,16 @@ class Table(msgspec.Struct, frozen=True):
     ttl_ms: int = 0  # when that was set
     tags: dict[str, str] = {}
     most: tuple[int, int] = (-1, -1)
-    recovery_ms: int = 0
+    recovery_ms: int = 0  # since when there is point-in-time recovery; 0: there is none
+    recovery_days: int = 35
+    status: str = ACTIVE  # CREATING while a restore, an import or a replica fills it
+    history: bytes = b""  # under which each write keeps what it replaces (:mod:`.history`); empty: none does
+    epoch: int = 0  # how often it was asked for as it is at a moment
+    restored: Restored | None = None
+    destinations: tuple[Destination, ...] = ()
+    replicas: tuple[Replica, ...] = ()  # elsewhere
+    policy: Policy = Policy()
+    warm: tuple[int, int] = (0, 0)  # read and write units a second that were asked for ahead; 0: the default
 
     def index(self, name: str) -> Index | None:
         """The index called ``name``."""
@@ -106,8 +150,9 @@ class Table(msgspec.Struct, frozen=True):
 
     @property
     def plain(self) -> bool:
-        """Whether a write touches nothing but the item: no index, stream or expiry."""
-        return not (self.indexes or self.ttl or (self.stream and self.stream.enabled))
+        """Whether a write touches nothing but the item: no index, stream, expiry, history or replica."""
+        return not (self.indexes or self.ttl or self.history or self.destinations or self.replicas
+                    or (self.stream and self.stream.enabled))
 
 
 _NAME = "dynamodb.tables"
@@ -142,10 +187,15 @@ def check_name(name: str) -> None:
                                       f"satisfy constraint: {rule}")
 
 
+@lru_cache(maxsize=1024)
+def _is_name(text: str) -> bool:
+    return NAME.fullmatch(text) is not None
+
+
 def locate(call: Call, name_or_arn: str) -> tuple[Call, str]:
     """Where a table lies that a request names by name or by ARN."""
     if not name_or_arn.startswith("arn:"):
-        if not NAME.fullmatch(name_or_arn):
+        if not _is_name(name_or_arn):
             check_name(name_or_arn)
         return call, name_or_arn
     try:
@@ -160,25 +210,50 @@ def locate(call: Call, name_or_arn: str) -> tuple[Call, str]:
     return call, name.partition("/")[0]
 
 
-def get(call: Call, name_or_arn: str) -> tuple[Call, Table]:
-    """The table of a request for items, and the call as seen from where it lies."""
+def get(call: Call, name_or_arn: str, action: str = "") -> tuple[Call, Table]:
+    """The table of a request for items, and the call as seen from where it lies; its policy is asked."""
     there, name = locate(call, name_or_arn)
     table = find(there, name)
-    if table is None:
+    if table is None or table.status == CREATING:
         raise ResourceNotFoundException
+    if there is not call or table.policy.text:
+        permit(there, table, action)
     return there, table
 
 
-def described(call: Call, name_or_arn: str) -> tuple[Call, Table]:
-    """The table of a request about the table itself."""
+def permit(call: Call, table: Table, action: str) -> None:
+    """Let the caller do ``action`` with the table, or raise AccessDeniedException; ``call`` is as seen from
+    the table's account. Its policy must allow it to another account, and may deny it to its own.
+    """
+    permit_arn(call, arn_of(call, table), table.policy.text, action)
+
+
+def permit_arn(call: Call, arn: str, policy: str, action: str) -> None:
+    """The same of anything with a policy, or without one: that is for its own account alone."""
+    outside = call.principal.account != call.account and call.principal != REPLICATION
+    if outside or policy:
+        verdict = judge(call, f"dynamodb:{action}", arn, policy)
+        if verdict.decision.explicit or (outside and not verdict.allowed):
+            raise AccessDeniedException(verdict.sentence)
+
+
+def is_denied(call: Call, policy: str, action: str, arn: str) -> bool:
+    """Whether a policy denies the caller ``action`` on an ARN."""
+    return judge(call, f"dynamodb:{action}", arn, policy).decision.explicit
+
+
+def described(call: Call, name_or_arn: str, action: str = "") -> tuple[Call, Table]:
+    """The table of a request about the table itself; its policy is asked."""
     there, name = locate(call, name_or_arn)
     table = find(there, name)
     if table is None:
         raise ResourceNotFoundException(f"Requested resource not found: Table: {name} not found")
+    if there is not call or table.policy.text:
+        permit(there, table, action)
     return there, table
 
 
-def of_arn(call: Call, arn: str) -> tuple[Call, Table]:
+def of_arn(call: Call, arn: str, action: str = "") -> tuple[Call, Table]:
     """The table of a request that names its resource by ARN only."""
     try:
         parsed = Arn.parse(arn)
@@ -192,12 +267,18 @@ def of_arn(call: Call, arn: str) -> tuple[Call, Table]:
     table = find(there, name)
     if table is None:
         raise ResourceNotFoundException(f"Requested resource not found: ResourcArn: {arn} not found")
+    permit(there, table, action)
     return there, table
 
 
 def arn_of(call: Call, table: Table) -> str:
     """The table's ARN."""
-    return call.arn(f"table/{table.name}", "dynamodb")
+    return arn_named(call, table.name)
+
+
+def arn_named(call: Call, name: str) -> str:
+    """The ARN that a table of that name has."""
+    return call.arn(f"table/{name}", "dynamodb")
 
 
 def stream_arn(call: Call, table: Table) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from ...fabric import timers
 from ...kernel import Call
-from . import expiry, rows, tables
+from . import expiry, replicas, rows, tables
 from .errors import ValidationException
 from .service import dynamodb
 
@@ -31,7 +31,7 @@ def expire(call: Call, table: str, rows_id: bytes) -> None:
 def update_time_to_live(call: Call, table_name: str,
                         time_to_live_specification: dict[str, Any]) -> dict[str, Any]:
     """Say which attribute holds the moment an item expires (seconds since 1970), or that none does."""
-    call, table = tables.described(call, table_name)
+    call, table = tables.described(call, table_name, "UpdateTimeToLive")
     name, enabled = time_to_live_specification["AttributeName"], time_to_live_specification["Enabled"]
     if enabled and table.ttl:
         raise ValidationException("TimeToLive is already enabled")
@@ -56,13 +56,15 @@ def update_time_to_live(call: Call, table_name: str,
                         ranges=[expiry.forget(call, table)])
         table = msgspec.structs.replace(table, ttl="", ttl_ms=call.now_ms)
     tables.save(call, table)
+    for there, other in replicas.others(call, table):
+        update_time_to_live(there, other.name, time_to_live_specification)
     return {"TimeToLiveSpecification": {"AttributeName": name, "Enabled": enabled}}
 
 
 @dynamodb.operation
 def describe_time_to_live(call: Call, table_name: str) -> dict[str, Any]:
     """Whether and by which attribute items expire."""
-    _, table = tables.described(call, table_name)
+    _, table = tables.described(call, table_name, "DescribeTimeToLive")
     description = {"TimeToLiveStatus": "ENABLED" if table.ttl else "DISABLED"}
     if table.ttl:
         description["AttributeName"] = table.ttl

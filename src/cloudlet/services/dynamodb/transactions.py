@@ -14,10 +14,11 @@ from ...errors import AwsError
 from ...fabric import timers
 from ...kernel import Call
 from ...store import Table as Records
-from . import keys, projections, rows, tables
+from . import keys, projections, rows, tables, throttling
 from .capacity import Units, collection_metrics, consumed, read_units, write_units
 from .errors import (
     ConditionalCheckFailedException,
+    DuplicateItemException,
     IdempotentParameterMismatchException,
     TransactionCanceledException,
     ValidationException,
@@ -25,7 +26,7 @@ from .errors import (
 from .grammar import update
 from .guards import check, guard_of
 from .items import changed, check_untouched, wanted
-from .limits import TOKEN_MS, TRANSACT_BYTES, TRANSACT_ITEMS
+from .limits import TOKEN_MS, TRANSACT_BYTES
 from .placeholders import placeholders
 from .rows import Row
 from .service import dynamodb
@@ -34,6 +35,11 @@ from .tables import Table
 from .values import Item, admit_item, check_size
 
 _KINDS = ("ConditionCheck", "Put", "Delete", "Update")
+_CODES = {"ConditionalCheckFailedException": "ConditionalCheckFailed",
+          "DuplicateItemException": "DuplicateItem", "ThrottlingException": "ThrottlingError",
+          "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded"}
+_ACTIONS = {kind: f"{kind}Item" for kind in (*_KINDS, "Get")}
+_Outcome = tuple[Row | None, Row | None] | AwsError  # what was there and what will be, or why that can't be
 
 
 class Step(msgspec.Struct):
@@ -46,6 +52,7 @@ class Step(msgspec.Struct):
     guard: Condition | None = None
     change: Update | None = None
     show: str | None = None
+    fresh: bool = False  # there may be no item yet
 
 
 class Token(msgspec.Struct):
@@ -63,24 +70,32 @@ def transact_get_items(call: Call, transact_items: Sequence[Mapping[str, Any]],
                        return_consumed_capacity: str | None = None) -> dict[str, Any]:
     """Items as they are at one moment."""
     gets = [one["Get"] for one in transact_items]
-    _check_count(gets)
     trees = [wanted(one.get("ProjectionExpression"), one.get("ExpressionAttributeNames"), None)
              for one in gets]
-    admitted = [admit_item(one["Key"])[0] for one in gets]
-    found, costs, seen = [], _Costs(), set()
-    for one, key, tree in zip(gets, admitted, trees, strict=True):
-        there, table = tables.get(call, one["TableName"])
-        keys.check_key(key, table)
-        at = keys.key_of(key, table.schema)
-        if (table.rows, at) in seen:
-            raise ValidationException("Transaction request cannot include multiple operations on one item")
-        seen.add((table.rows, at))
+    steps = [Step("Get", one["TableName"], admit_item(one["Key"])[0]) for one in gets]
+    found, capacity = read_all(call, steps, return_consumed_capacity)
+    items = [row and (row.item if tree is None else projections.project(row.item, tree))
+             for row, tree in zip(found, trees, strict=True)]
+    return {"Responses": [{} if item is None else {"Item": item} for item in items], **capacity}
+
+
+def read_all(call: Call, steps: Sequence[Step], mode: str | None) -> tuple[list[Row | None], dict[str, Any]]:
+    """The items that the steps name, at one moment, and what it cost to read them."""
+    found, costs = _read(call, steps)
+    _check_aggregate(found)
+    return found, costs.members(mode, "Read")
+
+
+def _read(call: Call, steps: Sequence[Step]) -> tuple[list[Row | None], "_Costs"]:
+    found: list[Row | None] = []
+    costs = _Costs()
+    for step, (there, table, at) in zip(steps, _place_all(call, steps), strict=True):
         row = rows.read(there, table, at)
-        item = row and (row.item if tree is None else projections.project(row.item, tree))
-        found.append({} if item is None else {"Item": item})
+        found.append(row)
         units = Units(read_units(row.size if row else 0, consistent=True, times=2))
-        costs.add(there, table, one["TableName"], units)
-    return {"Responses": found, **costs.members(return_consumed_capacity, "Read")}
+        throttling.read(there, table, units)
+        costs.add(there, table, step.name, units)
+    return found, costs
 
 
 @dynamodb.operation
@@ -89,7 +104,6 @@ def transact_write_items(call: Call, transact_items: Sequence[Mapping[str, Any]]
                          return_item_collection_metrics: str | None = None,
                          client_request_token: str | None = None) -> dict[str, Any]:
     """Up to a hundred puts, updates, deletes and checks, all or none of them."""
-    _check_count(transact_items)
     steps = [_step(one) for one in transact_items]
     digest = sha256(msgspec.msgpack.encode(transact_items)).digest()
     done = client_request_token is not None and done_before(call, client_request_token, digest)
@@ -99,23 +113,16 @@ def transact_write_items(call: Call, transact_items: Sequence[Mapping[str, Any]]
 def write_all(call: Call, steps: Sequence[Step], mode: str | None, metrics_mode: str | None, *,
               done: bool = False) -> dict[str, Any]:
     """Do the steps, or raise with a reason for each; one that was ``done`` before only costs."""
+    if done:
+        return _read(call, steps)[1].members(mode, "Read")
     placed = _place_all(call, steps)
-    seen: set[tuple[bytes, bytes]] = set()
-    for _, table, at in placed:
-        if (table.rows, at) in seen:
-            raise ValidationException("Transaction request cannot include multiple operations on one item")
-        seen.add((table.rows, at))
     costs = _Costs()
     metrics: dict[str, list[dict[str, Any]]] = {}
-    if done:
-        for step, (there, table, at) in zip(steps, placed, strict=True):
-            row = rows.read(there, table, at)
-            costs.add(there, table, step.name, Units(read_units(row.size if row else 0, consistent=True,
-                                                                times=2)))
-        return costs.members(mode, "Read")
     outcomes = [_attempt(there, step, table, at) for step,
                 (there, table, at) in zip(steps, placed, strict=True)]
     _cancel(outcomes)
+    if throttling.is_enforced(call):
+        _throttle(placed, outcomes)
     for step, (there, table, at), outcome in zip(steps, placed, outcomes, strict=True):
         assert not isinstance(outcome, AwsError)
         old, new = outcome
@@ -127,11 +134,6 @@ def write_all(call: Call, steps: Sequence[Step], mode: str | None, metrics_mode:
         if metric and step.kind != "ConditionCheck":
             metrics.setdefault(step.name, []).append(metric)
     return {**costs.members(mode, "Write"), **({"ItemCollectionMetrics": metrics} if metrics else {})}
-
-
-def _check_count(items: Sequence[Any]) -> None:
-    if len(items) > TRANSACT_ITEMS:
-        raise ValidationException(f"Member must have length less than or equal to {TRANSACT_ITEMS}")
 
 
 def _step(one: Mapping[str, Any]) -> Step:
@@ -151,6 +153,7 @@ def _step(one: Mapping[str, Any]) -> Step:
     step = Step(kind, given["TableName"], {}, show=given.get("ReturnValuesOnConditionCheckFailure"))
     if kind == "Put":
         step.new = Row(*admit_item(given["Item"]))
+        check_size(step.new.size)
         step.key = step.new.item
     else:
         step.key = admit_item(given["Key"])[0]
@@ -163,19 +166,26 @@ def _step(one: Mapping[str, Any]) -> Step:
 
 def _place_all(call: Call, steps: Sequence[Step]) -> list[tuple[Call, Table, bytes]]:
     """Where the steps' items lie; the first whose key can't be ends the transaction, before any condition."""
+    there = [tables.get(call, step.name, _ACTIONS[step.kind]) for step in steps]
+    for step, (_, table) in zip(steps, there, strict=True):
+        keys.check_filled(step.key, table)
     found: list[tuple[Call, Table, bytes]] = []
-    there = [tables.get(call, step.name) for step in steps]
     for at, step in enumerate(steps):
         try:
-            found.append((*there[at], _place(there[at][1], step)))
+            found.append((*there[at], _place(call, *there[at], step)))
         except ValidationException as error:
-            nothing: list[tuple[Row | None, Row | None] | AwsError] = [(None, None)] * len(steps)
+            nothing: list[_Outcome] = [(None, None)] * len(steps)
             nothing[at] = error
             _cancel(nothing)
+    if len({(table.rows, at) for _, table, at in found}) < len(found):
+        raise ValidationException("Transaction request cannot include multiple operations on one item")
     return found
 
 
-def _place(table: Table, step: Step) -> bytes:
+def _place(call: Call, there: Call, table: Table, step: Step) -> bytes:
+    if (there.account, there.region) != (call.account, call.region):
+        raise ValidationException(f"The table {step.name} is in a different account or Region than the "
+                                  "transaction")
     if step.new is not None:
         keys.check_item(step.new.item, table)
     else:
@@ -185,23 +195,27 @@ def _place(table: Table, step: Step) -> bytes:
     return keys.key_of(step.key, table.schema)
 
 
-def _attempt(call: Call, step: Step, table: Table, at: bytes) -> tuple[Row | None, Row | None] | AwsError:
+def _attempt(call: Call, step: Step, table: Table, at: bytes) -> _Outcome:
     """What is there and what will be, or why that can't be."""
     old = rows.read(call, table, at)
+    if step.fresh and old is not None:
+        return DuplicateItemException()
     try:
         check(step.guard, old, step.show)
         if step.change is not None:
             return old, changed(table, step.key, step.change, old)
-        if step.new is not None:
-            check_size(step.new.size)
     except (ConditionalCheckFailedException, ValidationException) as error:
         return error
     return old, old if step.kind == "ConditionCheck" else step.new
 
 
-def _cancel(outcomes: Sequence[tuple[Row | None, Row | None] | AwsError]) -> None:
-    if sum(one[1].size for one in outcomes if not isinstance(one, AwsError) and one[1]) > TRANSACT_BYTES:
+def _check_aggregate(found: Sequence[Row | None]) -> None:
+    if sum(row.size for row in found if row) > TRANSACT_BYTES:
         raise ValidationException("The aggregate size cannot exceed 4 MB for the items of a transaction")
+
+
+def _cancel(outcomes: Sequence[_Outcome]) -> None:
+    _check_aggregate([one[1] for one in outcomes if not isinstance(one, AwsError)])
     if not any(isinstance(one, AwsError) for one in outcomes):
         return
     reasons = [_reason(one) for one in outcomes]
@@ -210,12 +224,22 @@ def _cancel(outcomes: Sequence[tuple[Row | None, Row | None] | AwsError]) -> Non
                                        f"specific reasons [{codes}]", CancellationReasons=reasons)
 
 
+def _throttle(placed: Sequence[tuple[Call, Table, bytes]],
+              outcomes: Sequence[tuple[Row | None, Row | None] | AwsError]) -> None:
+    """Cancel the transaction if one of its writes finds no capacity left; each costs twice."""
+    found: list[tuple[Row | None, Row | None] | AwsError] = []
+    for (there, table, at), outcome in zip(placed, outcomes, strict=True):
+        assert not isinstance(outcome, AwsError)
+        refused = throttling.refusal(there, table, "Write", write_units(table, at, *outcome, times=2))
+        found.append(refused or outcome)
+    _cancel(found)
+
+
 def _reason(outcome: object) -> dict[str, Any]:
     if not isinstance(outcome, AwsError):
         return {"Code": "None"}
-    code = "ConditionalCheckFailed" if isinstance(outcome,
-                                                  ConditionalCheckFailedException) else "ValidationError"
-    return {"Code": code, "Message": str(outcome), **outcome.members}
+    return {"Code": _CODES.get(outcome.code, "ValidationError"), "Message": str(outcome),
+            **{name: value for name, value in outcome.members.items() if name == "Item"}}
 
 
 def done_before(call: Call, token: str, digest: bytes) -> bool:

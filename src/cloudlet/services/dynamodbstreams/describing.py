@@ -3,10 +3,11 @@
 from typing import Any
 
 from ...arn import Arn
-from ...errors import ValidationException
+from ...errors import AccessDeniedException, ValidationException
 from ...fabric.sequence import sequence_number
 from ...fabric.shards import Shard, Stream
 from ...kernel import Call
+from ...kernel.permissions import judge
 from . import limits
 from .errors import ResourceNotFoundException
 from .service import dynamodbstreams, streams
@@ -35,7 +36,7 @@ def describe_stream(call: Call, stream_arn: str, limit: int | None = None,
                     shard_filter: dict[str, str] | None = None) -> dict[str, Any]:
     """A stream with its shards, or with the children of one."""
     most = at_most(limit, limits.SHARDS)
-    there, stream = find(call, stream_arn)
+    there, stream = find(call, stream_arn, "DescribeStream")
     parent = ""
     if shard_filter is not None:
         if not shard_filter.get("Type") or not shard_filter.get("ShardId"):
@@ -65,12 +66,18 @@ def _shown(shard: Shard) -> dict[str, Any]:
     return {"ShardId": shard.id, "SequenceNumberRange": numbers, **parent}
 
 
-def find(call: Call, arn: str) -> tuple[Call, Stream]:
-    """The stream that an ARN names, and the call as seen from where it lies."""
+def find(call: Call, arn: str, action: str) -> tuple[Call, Stream]:
+    """The stream that an ARN names, and the call as seen from where it lies; its policy is asked."""
     there, name = locate(call, arn)
     stream = streams.find(there, name)
     if stream is None:
         raise ResourceNotFoundException(f"Requested resource not found: Stream: {arn} not found")
+    outside = there.principal.account != there.account
+    policy = (stream.about.get("policy") or [""])[0]
+    if outside or policy:
+        verdict = judge(there, f"dynamodb:{action}", arn, policy)
+        if verdict.decision.explicit or (outside and not verdict.allowed):
+            raise AccessDeniedException(verdict.sentence)
     return there, stream
 
 

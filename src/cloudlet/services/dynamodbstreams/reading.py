@@ -37,7 +37,7 @@ def get_shard_iterator(call: Call, stream_arn: str, shard_id: str, shard_iterato
                        sequence_number: str | None = None, timestamp: datetime | None = None
                        ) -> dict[str, Any]:
     """A place to read a shard from; it is good for fifteen minutes."""
-    there, stream = find(call, stream_arn)
+    there, stream = find(call, stream_arn, "GetShardIterator")
     shard = _shard(there, stream, shard_id)
     if (sequence_number is not None) != (shard_iterator_type in _BY_NUMBER):
         raise ValidationException(
@@ -62,7 +62,7 @@ def get_records(call: Call, shard_iterator: str, limit: int | None = None) -> di
     """The records after an iterator's place, up to 1,000 or 1 MB, and the iterator to go on with."""
     most = at_most(limit, limits.RECORDS)
     arn, iterator = _read(shard_iterator)
-    there, stream = find(call, arn)
+    there, stream = find(call, arn, "GetRecords")
     if stream.home != iterator.home:
         raise ResourceNotFoundException(f"Requested resource not found: Stream: {arn} not found")
     if call.now_ms - iterator.issued_ms > limits.ITERATOR_MS:
