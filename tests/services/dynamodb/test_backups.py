@@ -4,7 +4,9 @@ import asyncio
 import datetime
 
 import pytest
+from click.testing import CliRunner
 
+from cloudlet.cli import main
 from cloudlet.errors import AwsError
 from cloudlet.identity.principal import root
 from cloudlet.services.dynamodb import tables
@@ -304,3 +306,23 @@ def test_a_restore_goes_on_after_the_cloudlet_was_stopped_in_the_middle_of_it(fr
     ddb = running.client("dynamodb")
     assert status(ddb, "target") == "ACTIVE"
     assert len(items(ddb, "target")) == 3000
+
+
+def test_fsck_knows_backups_what_tables_were_and_replicas(fresh, tmp_path):
+    running = fresh()
+    ddb = running.client("dynamodb")
+    for name in ("kept", "gone"):
+        ddb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST",
+                         KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+                         AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}])
+        ddb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification={
+            "PointInTimeRecoveryEnabled": True})
+        for _ in range(2):
+            put(ddb, name, "k")
+    ddb.create_backup(TableName="kept", BackupName="first")
+    ddb.update_table(TableName="kept", ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
+    ddb.delete_table(TableName="gone")
+    running.advance(1)
+    running.stop()
+    done = CliRunner().invoke(main, ["fsck", "--data", str(tmp_path / "data"), "--json"])
+    assert done.exit_code == 0, done.output

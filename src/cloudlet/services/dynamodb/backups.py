@@ -45,7 +45,7 @@ class Backup(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-_backups = Records("dynamodb.backups", Backup)
+kept = Records("dynamodb.backups", Backup)
 
 
 @dynamodb.operation
@@ -58,7 +58,7 @@ def create_backup(call: Call, table_name: str, backup_name: str) -> dict[str, An
     table, moment = history.now(call, table, id)
     tables.save(call, table)
     backup = Backup(id, backup_name, call.ids.bytes(6), table, call.now_ms)
-    _backups.put(call, table.name, id, record=backup)
+    kept.put(call, table.name, id, record=backup)
     copies.begin(call, Copy(id, table.name, table.rows, table.history, *moment, backup.rows,
                             then=finish_backup.__name__, note={"table": table.name, "id": id}))
     return {"BackupDetails": _details(call, backup)}
@@ -67,9 +67,9 @@ def create_backup(call: Call, table_name: str, backup_name: str) -> dict[str, An
 @dynamodb.task
 def finish_backup(call: Call, table: str, id: str, count: int, size: int) -> None:
     """Everything is copied."""
-    backup = _backups.get(call, table, id)
+    backup = kept.get(call, table, id)
     assert backup
-    _backups.put(call, table, id, record=replace(backup, status=AVAILABLE, count=count, size=size))
+    kept.put(call, table, id, record=replace(backup, status=AVAILABLE, count=count, size=size))
 
 
 @dynamodb.operation
@@ -94,7 +94,7 @@ def list_backups(call: Call, table_name: str | None = None, limit: int = BACKUPS
                  for bound in (time_range_lower_bound, time_range_upper_bound))
     found: list[dict[str, Any]] = []
     more = {}
-    for _, backup in _backups.items(call, *([name] if name else []), after=after):
+    for _, backup in kept.items(call, *([name] if name else []), after=after):
         if backup_type not in ("ALL", backup.kind) or (low is not None and backup.created_ms < low) \
                 or (high is not None and backup.created_ms >= high):
             continue
@@ -123,7 +123,7 @@ def keep_deleted(call: Call, table: Table) -> None:
     id, expires_ms = new_id(call), call.now_ms + SYSTEM_BACKUP_DAYS * DAY_MS
     backup = Backup(id, f"{table.name}$DeletedTableBackup", table.rows, table, call.now_ms, "SYSTEM",
                     AVAILABLE, expires_ms, count, size)
-    _backups.put(call, table.name, id, record=backup)
+    kept.put(call, table.name, id, record=backup)
     timers.schedule(call, expire_backup, at_ms=expires_ms, id=f"dynamodb/backup/{id}", table=table.name,
                     backup_id=id)
 
@@ -131,7 +131,7 @@ def keep_deleted(call: Call, table: Table) -> None:
 @dynamodb.task
 def expire_backup(call: Call, table: str, backup_id: str) -> None:
     """A system backup's days are over; while it is being restored, it waits for another."""
-    backup = _backups.get(call, table, backup_id)
+    backup = kept.get(call, table, backup_id)
     if backup is None:
         return
     if history.is_held(call, backup.rows):
@@ -142,7 +142,7 @@ def expire_backup(call: Call, table: str, backup_id: str) -> None:
 
 
 def _remove(call: Call, backup: Backup) -> None:
-    _backups.delete(call, backup.table.name, backup.id)
+    kept.delete(call, backup.table.name, backup.id)
     if backup.expires_ms:
         timers.cancel(call, at_ms=backup.expires_ms, id=f"dynamodb/backup/{backup.id}")
     timers.schedule(call, "clear", at_ms=call.now_ms, id=f"dynamodb/clear/{backup.rows.hex()}",
@@ -163,7 +163,7 @@ def find(call: Call, arn: str, action: str) -> tuple[Call, Backup]:
     """The backup that an ARN names, and the call as seen from where it lies."""
     there, table, id = _place(call, arn)
     tables.permit_arn(there, arn, "", action)
-    backup = _backups.get(there, table, id)
+    backup = kept.get(there, table, id)
     if backup is None:
         raise BackupNotFoundException(f"Backup not found: {arn}")
     return there, backup

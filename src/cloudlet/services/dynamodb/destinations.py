@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 DISABLED = "DISABLED"
 _SERVICE = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-_STATE = "Table is not in a valid state to {} Kinesis Streaming Destination: {}"
 _RETRIES = Retries(attempts=10_000, age_ms=DAY_MS, pauses_ms=(1_000, 2_000, 4_000, 8_000, 16_000, 30_000))
 _Given = Mapping[str, Any]
 
@@ -41,11 +40,8 @@ def enable_kinesis_streaming_destination(
     _check_stream(call, stream_arn)
     known = _found(table, stream_arn)
     if known is not None and known.status == ACTIVE:
-        raise ValidationException(
-            _STATE.format(
-                "enable", "EnableKinesisStreamingDestination must be DISABLED to perform ENABLE operation."
-            )
-        )
+        raise _wrong("enable", "EnableKinesisStreamingDestination must be DISABLED to perform ENABLE "
+                               "operation.")
     if sum(one.status == ACTIVE for one in table.destinations) >= DESTINATIONS:
         raise LimitExceededException(f"Table already has {DESTINATIONS} Kinesis streaming destinations: "
                                      f"{table.name}")
@@ -65,21 +61,15 @@ def disable_kinesis_streaming_destination(
     call, table = tables.described(call, table_name, "DisableKinesisStreamingDestination")
     known = _found(table, stream_arn)
     if known is None or known.status != ACTIVE:
-        raise ValidationException(
-            _STATE.format(
-                "disable", "DisableKinesisStreamingDestination must be ACTIVE to perform DISABLE operation."
-            )
-        )
+        raise _wrong("disable", "DisableKinesisStreamingDestination must be ACTIVE to perform DISABLE "
+                                "operation.")
     given = (enable_kinesis_streaming_configuration or {}).get("ApproximateCreationDateTimePrecision")
     if given is not None and given != _precision(known):
         raise ValidationException("The precision of a destination can't be changed while it is disabled")
     _keep(call, table, known, replace(known, status=DISABLED))
-    return {
-        "TableName": table.name,
-        "StreamArn": stream_arn,
-        "DestinationStatus": "DISABLING",
-        "EnableKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": _precision(known)},
-    }
+    told = {"ApproximateCreationDateTimePrecision": _precision(known)}
+    return {"TableName": table.name, "StreamArn": stream_arn, "DestinationStatus": "DISABLING",
+            "EnableKinesisStreamingConfiguration": told}
 
 
 @dynamodb.operation
@@ -95,16 +85,13 @@ def update_kinesis_streaming_destination(
                                   "values")
     known = _found(table, stream_arn)
     if known is None:
-        raise ValidationException(_STATE.format("enable", "No streaming destination with streamArn: "
-                                                f"{stream_arn} found for table with tableName: {table.name}"))
+        raise _wrong("enable", f"No streaming destination with streamArn: {stream_arn} found for table with "
+                               f"tableName: {table.name}")
     if known.status != ACTIVE:
-        raise ValidationException(_STATE.format("enable", "KinesisStreamingDestination must be ACTIVE to "
-                                                "perform UPDATE operation."))
+        raise _wrong("enable", "KinesisStreamingDestination must be ACTIVE to perform UPDATE operation.")
     if given == _precision(known):
-        raise ValidationException(
-            f"Invalid Request: Precision is already set to the desired value of {given} "
-            f"for tableId: {table.id}, kinesisStreamArn: {stream_arn}"
-        )
+        raise ValidationException("Invalid Request: Precision is already set to the desired value of "
+                                  f"{given} for tableId: {table.id}, kinesisStreamArn: {stream_arn}")
     _keep(call, table, known, replace(known, micros=given == "MICROSECOND"))
     return {"TableName": table.name, "StreamArn": stream_arn, "DestinationStatus": "UPDATING",
             "UpdateKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": given}}
@@ -167,6 +154,11 @@ def _check_stream(call: Call, arn: str) -> None:
         if error.code != "ResourceNotFoundException":
             raise
         raise ResourceNotFoundException(f"Requested resource not found: Stream: {arn} not found") from None
+
+
+def _wrong(verb: str, why: str) -> ValidationException:
+    return ValidationException(f"Table is not in a valid state to {verb} Kinesis Streaming Destination: "
+                               f"{why}")
 
 
 def _found(table: Table, arn: str) -> Destination | None:

@@ -16,7 +16,7 @@ from ...kernel import Call, Conversation
 from . import discarding, keys, rows, tables
 from .import_formats import NoItem, reader_of
 from .imports import COMPLETED, FAILED, LOG_GROUP, Import, finish, imports
-from .limits import IMPORT_BATCH, IMPORT_ERRORS_TOLD
+from .limits import IMPORT_BATCH, IMPORT_ERRORS_TOLD, SLICE_BYTES
 from .rows import Row
 from .service import dynamodb
 from .tables import ACTIVE, Table
@@ -75,6 +75,7 @@ def _end(call: Call, one: Import, *, ready: bool) -> None:
 
 async def _read(call: Conversation, one: Import, table: Table) -> Import:
     batch: list[_Line] = []
+    size = 0  # of what is in it, about
     async for key in _objects(call, one):
         reader = reader_of(one.form, one.options, table)
         number = 0
@@ -83,8 +84,10 @@ async def _read(call: Conversation, one: Import, table: Table) -> Import:
             for item in reader.feed(data):
                 batch.append(_Line(key, number, item))
                 number += 1
-            while len(batch) >= IMPORT_BATCH:
+            size += len(data)
+            while len(batch) >= IMPORT_BATCH or (batch and size >= SLICE_BYTES):
                 one, batch = await _write(call, one, batch[:IMPORT_BATCH]), batch[IMPORT_BATCH:]
+                size = size if batch else 0
         batch += [_Line(key, number + n, item) for n, item in enumerate(reader.end())]
     return await _write(call, one, batch)
 

@@ -120,16 +120,8 @@ def list_imports(call: Call, table_arn: str | None = None, page_size: int = EXPO
         within = (name,)
     found = [one for _, one in imports.items(call, *within, after=_place(next_token), limit=page_size + 1)]
     page = found[:page_size]
-    shown = (
-        "ImportArn",
-        "ImportStatus",
-        "TableArn",
-        "S3BucketSource",
-        "CloudWatchLogGroupArn",
-        "InputFormat",
-        "StartTime",
-        "EndTime",
-    )
+    shown = ("ImportArn", "ImportStatus", "TableArn", "S3BucketSource", "CloudWatchLogGroupArn",
+             "InputFormat", "StartTime", "EndTime")
     summaries = [{name: value for name, value in described(call, one).items() if name in shown}
                  for one in page]
     more = {"NextToken": _token(page[-1])} if len(found) > page_size else {}

@@ -1,8 +1,8 @@
 """What must hold of DynamoDB's rows, for ``cloudlet fsck``.
 
 Every item lies under its own key and counts for its size; every index has an entry for each item that has its
-key, and no other; what expires is in the agenda of its table; and no items are left of a table that is gone,
-but for those that are being cleared away. Wrong entries are made again from the items.
+key, and no other; what expires is in the agenda of its table; and no items are left of a table or a backup
+that is gone, but for those that are being cleared away. Wrong entries are made again from the items.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from ...errors import AwsError
 from ...fabric.timers import pending
 from ...store.integrity import Examination, View
 from ...store.keys import pack
-from . import expiry, keys, tables
+from . import backups, expiry, keys, tables
 from .rows import Row, everything, row_of
 from .tables import ACTIVE, Index, Table
 from .values import Item, size_of
@@ -31,10 +31,14 @@ def examine(exam: Examination) -> None:
                if (timer.service, timer.task) == ("dynamodb", "enlist_all")}
     for view in exam.views("dynamodb.items"):
         known = {table.rows: table for _, table in exam.records(view, tables.records)}
+        backed_up = {backup.rows for _, backup in exam.records(view, backups.kept)}
         for rows, number in _spaces(exam, view):
             start, stop = everything(view.account, view.region, rows, number)
             table = known.get(rows)
-            gone = table is None or number not in {0, *(index.number for index in table.indexes)}
+            if table is None:
+                gone = number != 0 or rows not in backed_up
+            else:
+                gone = number not in {0, *(index.number for index in table.indexes)}
             if gone and not any(low <= start < high or start <= low < stop for low, high in clearing):
                 exam.found("dynamodb", "leftover", f"{view.account} {view.region} {rows.hex()}/{number}",
                            "items or entries of a table or index that is not there", "remove them",

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from ...errors import NotHonoured
 from ...fabric import timers
 from ...kernel import Call
-from . import changes, discarding, expiry, rows, tables
+from . import changes, discarding, expiry, history, rows, tables
 from .errors import ValidationException
+from .history import Watched
 from .limits import SLICE_ITEMS
 from .service import dynamodb
 from .tables import ACTIVE, CREATING, Policy, Replica, Stream, Table
@@ -69,10 +70,8 @@ def _create(call: Call, table: Table, given: _Given) -> Table:
     region = given["RegionName"]
     refused = sorted(set(given) - {"RegionName", "TableClassOverride"})
     if refused:
-        raise NotHonoured(
-            f"cloudlet does not honour {', '.join(refused)} of a replica, and refuses it rather "
-            "than ignore it."
-        )
+        raise NotHonoured(f"cloudlet does not honour {', '.join(refused)} of a replica, and refuses it "
+                          "rather than ignore it.")
     there = call.elsewhere(region=region)
     if any(one.region == region for one in table.replicas):
         raise ValidationException(f"Failed to create a the new replica of table with name: '{table.name}' "
@@ -107,10 +106,8 @@ def _create(call: Call, table: Table, given: _Given) -> Table:
 def _delete(call: Call, table: Table, given: _Given) -> Table:
     region = given["RegionName"]
     if not any(one.region == region for one in table.replicas):
-        raise ValidationException(
-            "Update global table operation failed because one or more replicas were not "
-            f"part of the global table: {region}"
-        )
+        raise ValidationException("Update global table operation failed because one or more replicas were "
+                                  f"not part of the global table: {region}")
     there = call.elsewhere(region=region)
     other = tables.find(there, table.name)
     if other is not None:
@@ -129,26 +126,16 @@ def populate(call: Call, table: str, region: str, rows_id: bytes, after: bytes) 
     if source is None or replica is None or replica.rows != rows_id:
         return
     prefix, into = tables.space(call, source), tables.space(there, replica)
-    pairs = list(call.tx.scan(prefix + after, prefix + b"\xff" * 12, limit=SLICE_ITEMS))
-    for whole, raw in pairs:
-        key = whole[len(prefix):]
+    pairs, next_key = history.read(call, Watched(source.rows), after, SLICE_ITEMS)
+    for key, raw in pairs:
         if there.tx.get(into + key) is None:
-            call.tx.put(whole, raw)  # so that this collides with whoever deletes it just now
+            call.tx.put(prefix + key, raw)  # so that this collides with whoever deletes it just now
             rows.fill(there, replica, key, raw)
             if replica.ttl:
                 expiry.enlist(there, replica, key, rows.row_of(raw).item)
-    if len(pairs) == SLICE_ITEMS:
-        last = pairs[-1][0][len(prefix):]
-        timers.schedule(
-            call,
-            populate,
-            at_ms=call.now_ms,
-            id=f"dynamodb/replica/{rows_id.hex()}/{last.hex()}",
-            table=table,
-            region=region,
-            rows_id=rows_id,
-            after=last + b"\0",
-        )
+    if next_key:
+        timers.schedule(call, populate, at_ms=call.now_ms, table=table, region=region, rows_id=rows_id,
+                        after=next_key, id=f"dynamodb/replica/{rows_id.hex()}/{next_key.hex()}")
         return
     tables.save(there, replace(replica, status=ACTIVE))
     call.tx.ring(BELL)
