@@ -16,6 +16,7 @@ from .events import events
 from .figures import Bench, Row
 from .functions import functions
 from .load import WRK, Load, press
+from .objects import objects
 from .tables import tables
 from .workflows import workflows
 
@@ -197,6 +198,7 @@ def main() -> None:
         there = _services(cloud)
         operations(bench, cloud, there)
         functions(bench, cloud, there)
+        objects(bench, cloud, there)
         workflows(bench, cloud, there)
         events(bench, cloud, there)
         growth(bench, cloud, there)

@@ -1,10 +1,11 @@
-"""A server to measure: a cloudlet, or (``bare``) only its HTTP stack with a constant answer.
+"""A server to measure: a cloudlet, or only its HTTP stack, with one answer (``bare``) or files (``copy``).
 
 Prints its port once it answers.
 """
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import uvloop
@@ -14,6 +15,7 @@ from cloudlet.gateway.server import Server
 from cloudlet.services.events import limits
 from cloudlet.wire.http import Request, Response
 
+_PIECE = 1 << 18  # bytes read from a file at a time
 TOKEN = "bench"  # who shows it may move the clock
 _ANSWER = (
     b'{"MessageId":"00000000-0000-0000-0000-000000000000",'
@@ -31,6 +33,31 @@ async def bare() -> None:
     await asyncio.Event().wait()
 
 
+async def copy(folder: Path) -> None:
+    """The limit: files in and out, by this HTTP stack and nothing else."""
+    loop = asyncio.get_running_loop()
+
+    async def handle(request: Request) -> Response:
+        path = folder / request.path[1:]
+        if request.method == "PUT":
+            with path.open("wb", buffering=0) as file:
+                if request.stream is None:
+                    file.write(request.body)
+                else:
+                    async for piece in request.stream:
+                        await loop.run_in_executor(None, file.write, piece)
+            return Response(200)
+        return Response(200, {"content-length": str(path.stat().st_size)}, _pieces(path))
+
+    async def _pieces(path: Path) -> AsyncIterator[bytes]:
+        with path.open("rb", buffering=0) as file:
+            while piece := await loop.run_in_executor(None, file.read, _PIECE):
+                yield piece
+
+    print(await Server(handle, print).start("127.0.0.1", 0), flush=True)
+    await asyncio.Event().wait()
+
+
 async def whole(folder: Path) -> None:
     """A cloudlet that keeps its data in ``folder``."""
     limits.RULES_PER_BUS = 10_000  # AWS raises that quota for who asks; what many rules cost is measured
@@ -40,4 +67,10 @@ async def whole(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(bare() if sys.argv[1] == "bare" else whole(Path(sys.argv[1])))
+    match sys.argv[1:]:
+        case ["bare"]:
+            uvloop.run(bare())
+        case ["copy", folder]:
+            uvloop.run(copy(Path(folder)))
+        case [folder]:
+            uvloop.run(whole(Path(folder)))

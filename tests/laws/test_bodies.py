@@ -53,7 +53,12 @@ def test_aws_chunks_may_be_cut_anywhere(size):
         trailing, {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}, size
     )
     assert (body, trailers["x-amz-checksum-crc32"]) == (b"abc", "NhCmhg==")
-    assert "content-encoding" not in unwrapped(trailing, {"content-encoding": "aws-chunked"}, size)[2]
+    said = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "3"}
+    assert "content-encoding" not in unwrapped(trailing, said, size)[2]
+
+
+def test_a_body_without_chunks_may_name_their_encoding():
+    assert unwrapped(b"abc", {"content-encoding": "gzip, aws-chunked"})[0] == b"abc"
 
 
 @pytest.mark.parametrize("size", [0, 1, 5])
@@ -80,7 +85,7 @@ def test_aws_chunks_may_be_cut_anywhere(size):
 )
 def test_aws_chunks_that_are_none_are_refused(body, size):
     with pytest.raises(AwsError) as error:
-        unwrapped(body, {"content-encoding": "aws-chunked"}, size)
+        unwrapped(body, {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}, size)
     assert error.value.code == "IncompleteBody"
 
 

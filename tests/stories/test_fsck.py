@@ -34,6 +34,14 @@ def furnish(running):
     s3.put_object(Bucket="things", Key="large", Body=LARGE)
     s3.put_object(Bucket="things", Key="small", Body=b"small")
     s3.copy_object(Bucket="things", Key="copy", CopySource="things/large")
+    own = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    for key, body in (("sealed-large", LARGE), ("sealed-small", b"small")):
+        s3.put_object(Bucket="things", Key=key, Body=body, ServerSideEncryption="aws:kms")
+        s3.put_object(Bucket="things", Key=f"{key}-own", Body=body, **own)
+    sealed = s3.create_multipart_upload(Bucket="things", Key="sealed", ServerSideEncryption="aws:kms")[
+        "UploadId"
+    ]
+    s3.upload_part(Bucket="things", Key="sealed", UploadId=sealed, PartNumber=1, Body=b"part")
     s3.create_bucket(Bucket="old")
     s3.put_object(Bucket="old", Key="k", Body=b"null version")
     s3.put_bucket_versioning(Bucket="old", VersioningConfiguration={"Status": "Enabled"})
@@ -298,7 +306,7 @@ def test_a_store_that_is_whole_is_found_to_be_so(data):
     code, report = fsck(data)
     assert report["findings"] == []
     assert code == 0
-    assert report["counts"].items() >= {"items": 5, "buckets": 2, "bodies": 6, "object versions": 7}.items()
+    assert report["counts"].items() >= {"items": 5, "buckets": 2, "bodies": 8, "object versions": 11}.items()
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)

@@ -27,11 +27,13 @@ async def unwrap(request: Request, limit: int = BODY_LIMIT) -> None:
     encodings = [part.strip() for part in said.split(",") if part.strip()] if said else []
     chunked = "aws-chunked" in encodings
     if chunked:
-        encodings.remove("aws-chunked")
+        encodings = [part for part in encodings if part != "aws-chunked"]
         request.headers = {**request.headers, "content-encoding": ",".join(encodings)}
         if not encodings:
             del request.headers["content-encoding"]
-    if chunked or request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+    # the encoding alone says nothing: clients name it for bodies that have no chunks, and S3 takes them
+    if (chunked and "x-amz-decoded-content-length" in request.headers) or request.headers.get(
+            "x-amz-content-sha256", "").startswith("STREAMING-"):
         inside = _Dechunked(request)
         if request.stream is None:
             request.body = b"".join([piece async for piece in inside])

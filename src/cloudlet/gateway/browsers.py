@@ -22,7 +22,8 @@ class Browsers:
 
     async def origin(self, request: Request) -> tuple[Response | None, dict[str, str] | None]:
         """The answer to a preflight, and what lets the page read an answer; None twice if no service says."""
-        service = self._service(request) if "origin" in request.headers else None
+        asks = "origin" in request.headers or request.method == "OPTIONS"
+        service = self._service(request) if asks else None
         if service is None or service.origins is None:
             return None, None
         found: tuple[Response | None, dict[str, str] | None] = await service.origins(*self._seen(service,

@@ -58,8 +58,10 @@ class Gateway:
             else:
                 response = (await self.lines.answer(request) or await self._browsers.form(request)
                             or await self._serve(request))
-            response.headers.update(allowed or {})
-            return self._cors.allow(request, response)
+            if allowed is None:
+                return self._cors.allow(request, response)
+            response.headers.update(allowed)
+            return response
         except ConnectionError:
             raise
         except Exception as error:

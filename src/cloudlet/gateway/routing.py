@@ -18,6 +18,8 @@ from ..wire.http import Request
 _BUCKET_HOST = re.compile(
     r"(?P<bucket>.+)\.s3(?:[.-][a-z0-9-]+)*\.(?:localhost|amazonaws\.com|localhost\.[a-z.]+)"
 )
+# what an SDK makes of the endpoint http://localhost; S3's own names there have no bucket before them
+_LOCAL_BUCKET_HOST = re.compile(r"(?!s3[.-])(?!s3\.localhost)(?P<bucket>[a-z0-9.-]+)\.localhost")
 _LAST = "s3"
 
 
@@ -92,7 +94,7 @@ class Router:
 
 def with_bucket_in_path(request: Request) -> Request:
     """A request that names its bucket in the host, as one that names it in the path."""
-    match = _BUCKET_HOST.fullmatch(request.host)
+    match = _BUCKET_HOST.fullmatch(request.host) or _LOCAL_BUCKET_HOST.fullmatch(request.host)
     if match:
         request.path = f"/{match['bucket']}{request.path}"
     return request

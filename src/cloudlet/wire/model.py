@@ -48,6 +48,8 @@ class Dialect(msgspec.Struct, frozen=True):
     status: Callable[[str, Mapping[str, Any]], int | None] | None = None
     # the error for what can't be read: by where it stands ("body", "request", "digest") and what is wrong
     unreadable: Callable[[str, str], AwsError] | None = None
+    # raises where an operation does not take one of the request's headers, though no member stands for it
+    headers: Callable[[str, Mapping[str, str]], None] | None = None
 
 
 class OperationModel:

@@ -24,6 +24,8 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
         except SerializationException as error:
             raise (unreadable("body", str(error)) if unreadable else error) from None
 
+    if spec.service.dialect.headers:
+        spec.service.dialect.headers(spec.name, request.headers)
     try:
         if "content-md5" in request.headers and not spec.streams_in and not _is_intact(request):
             error = SerializationException("The body is not what its Content-MD5 says.")

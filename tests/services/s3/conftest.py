@@ -38,6 +38,20 @@ def refused():
 
 
 @pytest.fixture
+def eventually():
+    """Ask again until the answer is the one that is waited for; the last answer comes back."""
+    def ask(question, wanted):
+        answer = None
+        for _ in range(300):
+            answer = question()
+            if answer == wanted:
+                break
+        return answer
+
+    return ask
+
+
+@pytest.fixture
 def fetch():
     """An HTTP request as anyone can send it: status, headers and body come back."""
     def send(url: str, method: str = "GET", data: bytes | None = None, **headers: str):

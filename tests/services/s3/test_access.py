@@ -77,7 +77,20 @@ def test_a_page_of_another_origin_comes_in_by_the_bucket_s_rules(cloudlet, s3, b
     status, headers, body = fetch(url, origin=page)
     assert (status, headers["access-control-expose-headers"], body) == (200, "ETag", b"x")
     assert fetch(url, "OPTIONS", origin=page, access_control_request_method="PUT")[0] == 403
-    assert fetch(url, origin="https://evil.example.org")[0] == 403
+    assert [fetch(url, "OPTIONS", **asked)[0] for asked in ({}, {"origin": page})] == [400, 400]
+
+
+def test_a_page_that_no_rule_lets_in_can_t_read_the_answer(cloudlet, s3, bucket, fetch):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [{
+        "AllowedOrigins": ["https://app.example.com"], "AllowedMethods": ["GET", "PUT"]}]})
+    url = f"{cloudlet.url}/{bucket}/k"
+    for page in ("https://evil.example.org", "http://localhost:3000"):
+        status, headers, body = fetch(url, origin=page)
+        assert (status, headers["access-control-allow-origin"], body) == (200, None, b"x")
+    assert fetch(url, "PUT", b"y", origin="https://evil.example.org")[0] == 403
+    assert fetch(url)[2] == b"x"
 
 
 def form(fields, file=b"content", name="photo.png"):
@@ -113,6 +126,80 @@ def test_a_form_is_held_to_its_policy(s3, bucket, fetch):
         answer = fetch(signed["url"], "POST", form(fields, file), **kind)
         assert (answer[0], code in answer[2]) == (status, True), answer
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_a_form_s_policy_speaks_of_the_file_s_name_in_place(s3, bucket, fetch):
+    signed = s3.generate_presigned_post(bucket, "${filename}", Fields={"key": "${filename}"}, Conditions=[
+        ["starts-with", "$key", "photo"]])
+    kind = {"content_type": "multipart/form-data; boundary=B"}
+    policy = json.loads(base64.b64decode(signed["fields"]["policy"]))
+    policy["conditions"] = [one for one in policy["conditions"] if one != ["starts-with", "$key", ""]]
+    fields = signed["fields"] | {"policy": base64.b64encode(json.dumps(policy).encode()).decode()}
+    assert fetch(signed["url"], "POST", form(fields), **kind)[0] == 204
+    assert fetch(signed["url"], "POST", form(fields, name="other.png"), **kind)[0] == 403
+    for wrong in ("2031-01-01 00:00:00+00:00", "2031-01-01", "soon"):
+        late = base64.b64encode(json.dumps(policy | {"expiration": wrong}).encode()).decode()
+        answer = fetch(signed["url"], "POST", form(fields | {"policy": late}), **kind)
+        assert (answer[0], b"InvalidPolicyDocument" in answer[2]) == (400, True)
+
+
+def test_conditions_tell_nothing_to_who_may_not_write(cloudlet, s3, bucket, refused):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    other = cloudlet.client("s3", key="000000000009")
+    for key, condition in (("k", {"IfNoneMatch": "*"}), ("none", {"IfMatch": "abc"}),
+                           ("k", {"IfMatch": "abc"})):
+        with refused("AccessDenied"):
+            other.put_object(Bucket=bucket, Key=key, Body=b"y", **condition)
+
+
+def test_a_policy_may_ask_from_where_and_when(cloudlet, s3, bucket, refused):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    other = cloudlet.client("s3", key="000000000009")
+    for condition, lets in (({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, True),
+                            ({"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, False),
+                            ({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, True),
+                            ({"StringEquals": {"aws:PrincipalAccount": "000000000008"}}, False)):
+        s3.put_bucket_policy(Bucket=bucket, Policy=statement(bucket, Condition=condition))
+        if lets:
+            assert other.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+        else:
+            with refused("AccessDenied"):
+                other.get_object(Bucket=bucket, Key="k")
+    s3.put_bucket_policy(Bucket=bucket, Policy=statement(bucket, Effect="Deny", Condition={
+        "Bool": {"aws:SecureTransport": "false"}}))
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_a_policy_may_ask_for_the_directive_of_a_copy(cloudlet, s3, bucket, refused):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    answer = s3.put_bucket_policy(
+        Bucket=bucket,
+        Policy=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": "*",
+                        "Action": "s3:GetObject",
+                        "Resource": f"arn:aws:s3:::{bucket}/*",
+                    },
+                    {
+                        "Effect": "Allow",
+                        "Principal": "*",
+                        "Action": "s3:PutObject",
+                        "Resource": f"arn:aws:s3:::{bucket}/*",
+                        "Condition": {"StringEquals": {"s3:x-amz-metadata-directive": "COPY"}},
+                    },
+                ],
+            }
+        ),
+    )
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+    other = cloudlet.client("s3", key="000000000009")
+    other.copy_object(Bucket=bucket, Key="c", CopySource=f"{bucket}/k", MetadataDirective="COPY")
+    with refused("AccessDenied"):
+        other.copy_object(Bucket=bucket, Key="d", CopySource=f"{bucket}/k")
 
 
 def test_a_website_shows_pages_and_its_own_errors(cloudlet, s3, bucket, fetch):

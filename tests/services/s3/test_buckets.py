@@ -1,6 +1,7 @@
 """Buckets: names, owners, places."""
 
 import pytest
+from botocore.config import Config
 
 
 def test_a_new_bucket_is_listed_found_and_deleted(s3, bucket, refused):
@@ -52,9 +53,9 @@ def test_a_member_that_is_not_honoured_is_refused(s3, bucket, refused):
     with refused("NotHonoured"):
         s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration={"Payer": "Requester"})
     with refused("NotHonoured"):
-        s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="aws:kms")
+        s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="aws:kms:dsse")
     with refused("NotHonoured"):
-        s3.put_object(Bucket=bucket, Key="k", StorageClass="GLACIER")
+        s3.put_object(Bucket=bucket, Key="k", StorageClass="OUTPOSTS")
 
 
 def test_errors_name_what_they_are_about(cloudlet, s3, bucket, refused):
@@ -64,3 +65,19 @@ def test_errors_name_what_they_are_about(cloudlet, s3, bucket, refused):
     with refused("NoSuchKey") as caught:
         s3.get_object(Bucket=bucket, Key="nothing")
     assert caught.value.response["Error"]["Key"] == "nothing"
+
+
+@pytest.mark.parametrize("host", ["{}.localhost", "{}.s3.localhost", "{}.s3.us-east-1.localhost"])
+def test_a_bucket_may_be_named_by_the_host(cloudlet, s3, bucket, fetch, host):
+    s3.put_object(Bucket=bucket, Key="a/b", Body=b"x", ACL="public-read")
+    name = host.format(bucket) + f":{cloudlet.port}"
+    assert fetch(f"{cloudlet.url}/a/b", host=name)[2] == b"x"
+    signed = cloudlet.client("s3", config=Config(s3={"addressing_style": "virtual"}))
+    url = signed.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a/b"})
+    assert fetch(cloudlet.url + "/a/b?" + url.partition("?")[2], host=name)[2] == b"x"
+
+
+@pytest.mark.parametrize("host", ["s3.localhost", "s3.us-east-1.localhost", "localhost", "127.0.0.1"])
+def test_a_bucket_may_be_named_by_the_path(cloudlet, s3, bucket, fetch, host):
+    s3.put_object(Bucket=bucket, Key="a/b", Body=b"x", ACL="public-read")
+    assert fetch(f"{cloudlet.url}/{bucket}/a/b", host=f"{host}:{cloudlet.port}")[2] == b"x"

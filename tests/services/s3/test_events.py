@@ -95,7 +95,9 @@ def test_an_object_expires_at_midnight(fresh):
 
 @pytest.mark.parametrize(("rule", "code"), [
     ({"Expiration": {"Days": 0}}, "InvalidArgument"), ({}, "InvalidRequest"),
-    ({"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}, "NotHonoured"),
+    ({"Transitions": [{"Days": 1, "StorageClass": "STANDARD"}]}, "MalformedXML"),
+    ({"Transitions": [{"Days": 29, "StorageClass": "STANDARD_IA"}]}, "InvalidArgument"),
+    ({"Transitions": [{"Days": 5, "StorageClass": "GLACIER"}], "Expiration": {"Days": 5}}, "InvalidArgument"),
     ({"Expiration": {"Days": 1}, "Status": "Perhaps"}, "MalformedXML")])
 def test_a_rule_that_makes_no_sense_is_refused(s3, bucket, refused, rule, code):
     with refused(code):

@@ -271,8 +271,7 @@ def test_what_can_not_be_a_destination_is_refused(cloudlet, s3, bucket, inbox):
     assert says(s3, bucket, entry(inbox.arn + ".fifo", "s3:ObjectCreated:*"))["Code"] == "InvalidArgument"
 
 
-@pytest.mark.parametrize("event", [
-    "s3:ObjectRestore:*", "s3:ObjectRestore:Completed", "s3:ObjectAnnotation:Put"])
+@pytest.mark.parametrize("event", ["s3:ObjectAnnotation:*", "s3:ObjectAnnotation:Put"])
 def test_nobody_waits_for_what_never_happens(s3, bucket, inbox, event):
     assert says(s3, bucket, entry(inbox.arn, event))["Code"] == "NotHonoured"
 

@@ -2,6 +2,7 @@
 
 from . import (
     access_settings,
+    archives,
     browsers,
     bucket_settings,
     buckets,
@@ -13,12 +14,14 @@ from . import (
     notifications,
     objects,
     reading,
+    replication,
     resources,
+    selecting,
     tagging,
     website,
 )
 from .service import s3 as service
 
-__all__ = ["access_settings", "browsers", "bucket_settings", "buckets", "copying", "deleting", "lifecycle",
-           "listing",
-           "multipart", "notifications", "objects", "reading", "resources", "service", "tagging", "website"]
+__all__ = ["access_settings", "archives", "browsers", "bucket_settings", "buckets", "copying", "deleting",
+           "lifecycle", "listing", "multipart", "notifications", "objects", "reading", "replication",
+           "resources", "selecting", "service", "tagging", "website"]

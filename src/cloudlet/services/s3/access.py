@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...identity import Principal
+from ...identity.evaluation import Policies
 from ...kernel import Call
+from ...kernel.permissions import context_of
 from . import acls, errors, policies
 from .nouns import Bucket, Object, configuration
 
@@ -79,8 +81,8 @@ def _verdict(call: Call, bucket: Bucket, action: str, key: str | None, obj: Obje
     """What the bucket's policy says: True, False, or None if nothing."""
     policy: str = configuration(call, bucket, "policy")
     resource = f"arn:aws:s3:::{bucket.name}" + ("" if key is None else f"/{key}")
-    known = {"aws:PrincipalAccount": call.principal.account, "aws:PrincipalArn": call.principal.arn,
-             **conditions}
+    known: dict[str, Any] = context_of(call.principal, Policies(), call.now_ms, {}) | dict(conditions)
+    del known["aws:securetransport"]  # a policy that wants TLS would deny everything here
     if obj is not None:
         known |= {f"s3:ExistingObjectTag/{name}": value for name, value in obj.tags.items()}
     verdict = policies.verdict_of(policy, call.principal, action, resource, known)

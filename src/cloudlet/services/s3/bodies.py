@@ -2,7 +2,8 @@
 
 A small body is kept in the store, in the same commit as its object. A larger one is written to a file
 first, in a thread, one piece while the next is arriving; so no body is ever in memory as a whole. A file
-has a name of its own and is never written twice, so a copy is one more reference to it.
+has a name of its own and is never written twice, so a copy is one more reference to it. What is to be
+encrypted is so before it is written, by the key of its object.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import binascii
 import errno
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,13 +21,13 @@ from ...errors import AwsError
 from ...kernel import Call, Conversation
 from ...store import Blobs, Writer
 from ...wire.http import Request
-from . import checksums, errors
+from . import checksums, errors, sealing
 from .checksums import Digests
 from .limits import INLINE_LIMIT, PUT_LIMIT
 from .nouns import Piece
 
 Body = Request | bytes | None
-_GATHER = 1 << 20  # bytes handed to the writing thread at a time
+_GATHER = 1 << 18  # bytes handed to the writing thread at a time
 _READ = 1 << 18  # bytes read from a file at a time
 _IN_MEMORY = getattr(os, "RWF_NOWAIT", 0)  # read only what the system has in memory already; Linux only
 
@@ -47,8 +48,11 @@ class Received(msgspec.Struct):
 
 
 async def receive(call: Conversation, body: Body, given: tuple[str, str] | None, content_md5: str | None,
-                  fallback: str = checksums.DEFAULT) -> Received:
-    """Take ``body`` in and hold it against what the request says of it; ``fallback`` if it says nothing."""
+                  fallback: str = checksums.DEFAULT, secret: bytes | None = None) -> Received:
+    """Take ``body`` in and hold it against what the request says of it; ``fallback`` if it says nothing.
+
+    ``secret`` is the key to encrypt it with.
+    """
     headers: Mapping[str, str] = body.headers if isinstance(body, Request) else {}
     trailer = "" if given else checksums.announced(headers)
     _check_headers(headers, given, trailer)
@@ -59,12 +63,12 @@ async def receive(call: Conversation, body: Body, given: tuple[str, str] | None,
     digests = Digests({algorithm, "SHA256"} if wants_sha256 else {algorithm})
     file: Writer | None
     if isinstance(body, Request) and body.stream is not None:
-        piece, file = await _store_stream(call, body, digests)
+        piece, file = await _store_stream(call, body, digests, secret)
     else:
         data = body.body if isinstance(body, Request) else body or b""
         digests.add(data)
         _check_size(headers, len(data))
-        piece, file = _store_small(call, data)
+        piece, file = _store_small(call, data, secret)
     try:
         if md5 is not None and digests.md5.digest() != md5:
             raise errors.BadDigest(ExpectedDigest=content_md5,
@@ -85,6 +89,13 @@ async def receive(call: Conversation, body: Body, given: tuple[str, str] | None,
     return Received(piece, digests.md5.digest(), algorithm, checksum, file)
 
 
+def is_large(body: Body) -> bool:
+    """Whether a body goes to a file of its own before its object is made."""
+    if isinstance(body, Request):
+        return body.stream is not None or len(body.body) > INLINE_LIMIT
+    return len(body or b"") > INLINE_LIMIT
+
+
 def drop(received: Received) -> None:
     """A body that nothing refers to is not wanted after all; one that is another's is left to him."""
     if isinstance(received.file, Writer):
@@ -92,10 +103,15 @@ def drop(received: Received) -> None:
 
 
 class Reading:
-    """The bytes of an object from ``start`` to before ``stop``; its files stay as long as this does."""
+    """The bytes of an object from ``start`` to before ``stop``; its files stay as long as this does.
 
-    def __init__(self, blobs: Blobs, pieces: list[Piece], start: int, stop: int) -> None:
+    ``secret`` is the key that they were encrypted with.
+    """
+
+    def __init__(self, blobs: Blobs, pieces: list[Piece], start: int, stop: int,
+                 secret: bytes | None = None) -> None:
         self._blobs, self._pieces, self._start, self._stop = blobs, pieces, start, stop
+        self._secret = secret
         self._names = [piece.blob for piece in pieces if piece.blob]
         blobs.hold(self._names)
 
@@ -109,8 +125,9 @@ class Reading:
             at += piece.size
             if start >= stop:
                 continue
+            clear = cleared(piece, self._secret, start)
             if not piece.blob:
-                yield piece.data[start:stop]
+                yield clear(piece.data[start:stop])
                 continue
             handle = os.open(self._blobs.path(piece.blob), os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -119,18 +136,19 @@ class Reading:
                     if not data:
                         raise OSError(f"the file of {piece.blob} is shorter than it was")
                     start += len(data)
-                    yield data
+                    yield clear(data)
             finally:
                 os.close(handle)
 
 
-def read(call: Call, pieces: list[Piece], start: int, stop: int) -> Any:
+def read(call: Call, pieces: list[Piece], start: int, stop: int, secret: bytes | None = None) -> Any:
     """The bytes from ``start`` to before ``stop``: as they are if the store has them, else as a reading."""
     if start >= stop:
         return b""
     if len(pieces) == 1 and not pieces[0].blob:
-        return pieces[0].data[start:stop] if stop - start < pieces[0].size else pieces[0].data
-    return Reading(call.use(Blobs), pieces, start, stop)
+        data = pieces[0].data[start:stop] if stop - start < pieces[0].size else pieces[0].data
+        return cleared(pieces[0], secret, start)(data)
+    return Reading(call.use(Blobs), pieces, start, stop, secret)
 
 
 async def whole(body: Any) -> AsyncIterator[bytes]:
@@ -140,6 +158,15 @@ async def whole(body: Any) -> AsyncIterator[bytes]:
     else:
         async for piece in body:
             yield piece
+
+
+def cleared(piece: Piece, secret: bytes | None, start: int) -> Callable[[bytes], bytes]:
+    """What makes of a piece's bytes from ``start`` on what was given to be kept."""
+    if not piece.nonce:
+        return bytes
+    assert secret, "an encrypted piece was read without a key"
+    update: Callable[[bytes], bytes] = sealing.cipher(secret, piece.nonce, start).update
+    return update
 
 
 async def _read(handle: int, size: int, at: int) -> bytes:
@@ -190,28 +217,39 @@ def _md5_of(text: str | None) -> bytes | None:
     return raw
 
 
-def _store_small(call: Conversation, data: bytes) -> tuple[Piece, Writer | None]:
+def _store_small(call: Conversation, data: bytes, secret: bytes | None) -> tuple[Piece, Writer | None]:
+    nonce = call.ids.bytes(sealing.NONCE_BYTES) if secret else b""
+    if secret:
+        data = sealing.cipher(secret, nonce).update(data)
     if len(data) <= INLINE_LIMIT:
-        return Piece(len(data), data), None
+        return Piece(len(data), data, nonce=nonce), None
     name = call.ids.hex(32)
     writer = call.use(Blobs).write(name)
     writer.add(data)
     writer.keep()
-    return Piece(len(data), b"", name), writer
+    return Piece(len(data), b"", name, nonce=nonce), writer
 
 
-async def _store_stream(call: Conversation, request: Request, digests: Digests) -> tuple[Piece, Writer]:
+async def _store_stream(call: Conversation, request: Request, digests: Digests,
+                        secret: bytes | None) -> tuple[Piece, Writer]:
     """Write the stream to a file, digesting one piece while the next arrives."""
     assert request.stream is not None
     loop, name = asyncio.get_running_loop(), call.ids.hex(32)
+    nonce = call.ids.bytes(sealing.NONCE_BYTES) if secret else b""
+    hide = sealing.cipher(secret, nonce).update if secret else None
     writer = call.use(Blobs).write(name)
     gathered: list[bytes] = []
     size, busy = 0, None
 
     def work(pieces: list[bytes]) -> None:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        writer.add(data)
+        writer.add(hide(data) if hide else data)
         digests.add(data)
+
+    def end(pieces: list[bytes]) -> None:
+        work(pieces)
+        _check_size(request.headers, digests.size)
+        writer.keep()
 
     try:
         async for piece in request.stream:
@@ -225,12 +263,10 @@ async def _store_stream(call: Conversation, request: Request, digests: Digests) 
                     raise errors.EntityTooLarge(MaxSizeAllowed=PUT_LIMIT)
         if busy is not None:
             await busy
-        work(gathered)
-        _check_size(request.headers, digests.size)
-        await loop.run_in_executor(None, writer.keep)
+        await loop.run_in_executor(None, end, gathered)
     except BaseException:
         if busy is not None and not busy.done():
             await asyncio.wait([busy])
         writer.drop()
         raise
-    return Piece(digests.size, b"", name), writer
+    return Piece(digests.size, b"", name, nonce=nonce), writer

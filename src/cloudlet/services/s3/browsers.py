@@ -12,29 +12,37 @@ from ...kernel import Call, Conversation
 from ...kernel.place import Place
 from ...wire import restxml, xml
 from ...wire.http import Request, Response
-from . import bodies, checksums, cors, errors, post_policy, tags
+from . import checksums, cors, errors, post_policy, sealing, tags
 from .drafts import Wish
+from .encryption import Asked, CustomerKey
 from .multipart_form import Form
-from .nouns import buckets, configuration
-from .objects import admit, keep
+from .nouns import Bucket, Object, buckets, configuration
+from .objects import Incoming, admit, take
 from .service import s3
 
 _PERMITTED = {"acl": "acl", "cache-control": "cache_control", "content-disposition": "content_disposition",
               "content-encoding": "content_encoding", "content-language": "content_language",
               "content-type": "content_type", "expires": "expires", "x-amz-storage-class": "storage_class",
-              "x-amz-server-side-encryption": "server_side_encryption",
               "x-amz-website-redirect-location": "website_redirect_location"}
 _META = "x-amz-meta-"
+_READS = ("GET", "HEAD")
+_NO_ORIGIN = "Insufficient information. Origin request header needed."
+_ENCRYPTION = "x-amz-server-side-encryption"
 
 
 @s3.origin
 async def origin(call: Conversation, request: Request) -> tuple[Response | None, dict[str, str] | None]:
     """The answer to a preflight, and what lets a page of that origin read an answer."""
-    bucket, page = _bucket_of(request), request.headers["origin"]
+    bucket, page = _bucket_of(request), request.headers.get("origin")
+    preflight = request.method == "OPTIONS"
+    if page is None:
+        return restxml.render_error(errors.BadRequest(_NO_ORIGIN), s3.model, call.id), None
     rules = await call.transact(lambda call: _rules(call, bucket))
     if rules is None:
         return None, None
-    preflight = request.method == "OPTIONS"
+    if preflight and "access-control-request-method" not in request.headers:
+        error: AwsError = errors.BadRequest("Invalid Access-Control-Request-Method: null")
+        return restxml.render_error(error, s3.model, call.id), None
     asked = request.headers.get("access-control-request-headers", "") if preflight else ""
     names = [name.strip().lower() for name in asked.split(",") if name.strip()]
     wanted = request.headers.get("access-control-request-method", request.method)
@@ -42,6 +50,8 @@ async def origin(call: Conversation, request: Request) -> tuple[Response | None,
     if preflight and allowed is None:
         error = errors.AccessForbidden(Method=wanted, ResourceType="BUCKET")
         return restxml.render_error(error, s3.model, call.id), None
+    if allowed is None and request.method in _READS:
+        return None, {}  # it is answered, and the browser keeps the answer from the page
     return (Response(200, {**allowed}) if preflight and allowed else None), allowed
 
 
@@ -67,37 +77,34 @@ async def _upload(call: Conversation, bucket: str, request: Request) -> Response
         raise errors.InvalidArgument("Bucket POST must contain a field named 'key'.  If it is specified, "
                                      "please check "
                                      "the order of the fields.", ArgumentName="key", ArgumentValue="")
-    key = fields["key"].replace("${filename}", form.filename)
+    key = fields["key"] = fields["key"].replace("${filename}", form.filename)
     signer = await call.transact(lambda call: post_policy.signer_of(call, fields))
     limits = post_policy.Limits()
     if "policy" in fields:
         limits = post_policy.check(fields["policy"], fields, bucket, call.now_ms)
     account = call.account if signer.kind == "anonymous" else signer.account
     there = call.elsewhere(principal=signer, account=account)
-    wish = _wish(fields)
-    await there.transact(lambda call: admit(call, bucket, key, wish, None))
+    wish = _wish(fields, call.ids.bytes(sealing.KEY_BYTES))
     given = checksums.of_members({name: fields.get(f"x-amz-checksum-{name.lower()}")
                                   for name in checksums.ALGORITHMS})
     body = Request("POST", request.path, "", {}, stream=form)
-    received = await bodies.receive(there, body, given, fields.get("content-md5"))
 
-    def finish(call: Call) -> dict[str, Any]:
-        limits.check(received.piece.size)
-        found, obj = admit(call, bucket, key, wish, None)
-        return keep(call, found, key, obj, received, "s3:ObjectCreated:Post")
+    def prepare(call: Call) -> tuple[Bucket, Object]:
+        return admit(call, bucket, key, wish, None)
 
-    try:
-        result = await there.transact(finish)
-    except BaseException:
-        bodies.drop(received)
-        raise
+    result = await take(there, Incoming(body, given, fields.get("content-md5")), prepare,
+                        lambda _, size: limits.check(size), key, wish.secret, "s3:ObjectCreated:Post")
     return _done(there, bucket, key, fields, result)
 
 
-def _wish(fields: dict[str, str]) -> Wish:
+def _wish(fields: dict[str, str], secret: bytes) -> Wish:
     known: dict[str, Any] = {name: fields[field] for field, name in _PERMITTED.items() if field in fields}
     metadata = {name[len(_META):]: value for name, value in fields.items() if name.startswith(_META)}
-    wish = Wish(**known, metadata=metadata)
+    customer = CustomerKey(*(fields.get(f"{_ENCRYPTION}-customer-{name}")
+                             for name in ("algorithm", "key", "key-md5")))
+    asked = Asked(fields.get(_ENCRYPTION), fields.get(f"{_ENCRYPTION}-aws-kms-key-id"),
+                  fields.get(f"{_ENCRYPTION}-context"), None, customer)
+    wish = Wish(**known, metadata=metadata, encryption=asked, secret=secret)
     if "tagging" in fields:
         document = xml.read_members(xml.load(fields["tagging"].encode()), s3.model.shape("Tagging"))
         wish.tagging = urlencode(tags.of_document(document.get("TagSet") or []))

@@ -4,13 +4,13 @@ from typing import Any
 
 from ...errors import NotHonoured
 from ...kernel import Call
-from . import access, cors, drafts, errors, locks, notifications, versions
+from . import access, cors, encryption, errors, locks, notifications, versions
 from .names import check_key
 from .nouns import buckets, configuration, configure, find_bucket
 from .reading import find_object
 from .service import s3
 
-_DEFAULT_ENCRYPTION = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": drafts.ENCRYPTION},
+_DEFAULT_ENCRYPTION = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": encryption.S3},
                                   "BucketKeyEnabled": False}]}
 
 
@@ -45,16 +45,19 @@ def get_bucket_versioning(call: Call, bucket: str,
 @s3.operation
 def put_bucket_encryption(call: Call, bucket: str, server_side_encryption_configuration: dict[str, Any],
                           expected_bucket_owner: str | None = None) -> None:
-    """Set how objects are encrypted by default; S3's own way is the only one."""
+    """Set how objects are encrypted by default, and whether customers may bring keys of their own."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutEncryptionConfiguration")
     rules = server_side_encryption_configuration["Rules"]
-    if len(rules) != 1 or not rules[0].get("ApplyServerSideEncryptionByDefault"):
+    if len(rules) != 1:
         raise errors.MalformedXML
-    if rules[0].keys() - {"ApplyServerSideEncryptionByDefault", "BucketKeyEnabled"}:
-        raise NotHonoured("cloudlet does not block kinds of encryption, and refuses it rather than ignore "
-                          "it.")
-    drafts.check_encryption(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"])
+    default = rules[0].setdefault("ApplyServerSideEncryptionByDefault", {"SSEAlgorithm": encryption.S3})
+    encryption.check_method(default["SSEAlgorithm"])
+    if default.get("KMSMasterKeyID"):
+        if default["SSEAlgorithm"] != encryption.KMS:
+            raise errors.InvalidArgument("a KMSMasterKeyID is not applicable if the default sse algorithm is "
+                                         "not aws:kms or aws:kms:dsse")
+        encryption.key_arn(call, found, default["KMSMasterKeyID"])
     configure(call, found, "encryption", server_side_encryption_configuration)
 
 
@@ -197,6 +200,44 @@ def get_bucket_request_payment(call: Call, bucket: str,
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:GetBucketRequestPayment")
     return {"Payer": "BucketOwner"}
+
+
+@s3.operation
+def put_bucket_request_payment(call: Call, bucket: str, request_payment_configuration: dict[str, Any],
+                               expected_bucket_owner: str | None = None) -> None:
+    """Let the owner pay; nobody is billed, so requesters are not held to say that they would."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:PutBucketRequestPayment")
+    if request_payment_configuration["Payer"] != "BucketOwner":
+        raise NotHonoured("cloudlet does not ask requesters to pay, and refuses it rather than ignore it.")
+
+
+@s3.operation
+def put_bucket_logging(call: Call, bucket: str, bucket_logging_status: dict[str, Any],
+                       expected_bucket_owner: str | None = None) -> None:
+    """Write no access logs; every request is in the cloudlet's traces."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:PutBucketLogging")
+    if bucket_logging_status.get("LoggingEnabled") is not None:
+        raise NotHonoured("cloudlet does not write access logs into buckets, and refuses it rather than "
+                          "ignore it.")
+
+
+@s3.operation
+def get_bucket_logging(call: Call, bucket: str, expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """Where access logs go: nowhere."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:GetBucketLogging")
+    return {}
+
+
+@s3.operation
+def get_bucket_accelerate_configuration(call: Call, bucket: str,
+                                        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+    """Whether transfers are accelerated: they never were."""
+    found = find_bucket(call, bucket, expected_bucket_owner)
+    access.authorize(call, found, "s3:GetAccelerateConfiguration")
+    return {}
 
 
 def _need_locking(locking: bool) -> None:

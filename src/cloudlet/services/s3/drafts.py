@@ -8,14 +8,14 @@ import msgspec
 
 from ...errors import NotHonoured
 from ...kernel import Call
-from . import acls, errors, locks, tags
+from . import acls, encryption, errors, locks, tags
+from .encryption import Asked
 from .limits import METADATA_LIMIT
 from .nouns import Bucket, Object
 
-ENCRYPTION = "AES256"
 _CLASSES = ("STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
-            "GLACIER_IR")
-_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP")
+            "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+_ELSEWHERE = ("OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP")
 
 
 class Wish(msgspec.Struct):
@@ -34,12 +34,13 @@ class Wish(msgspec.Struct):
     expires: str | None = None
     metadata: dict[str, str] | None = None
     storage_class: str | None = None
-    server_side_encryption: str | None = None
     website_redirect_location: str | None = None
     tagging: str | None = None
     object_lock_mode: str | None = None
     object_lock_retain_until_date: datetime | None = None
     object_lock_legal_hold_status: str | None = None
+    encryption: Asked = msgspec.field(default_factory=Asked)
+    secret: bytes = b""  # the object's own key, if it is to have one
 
     def conditions(self) -> dict[str, Any]:
         """What policies may ask about the request."""
@@ -47,24 +48,23 @@ class Wish(msgspec.Struct):
                  "s3:x-amz-grant-full-control": self.grant_full_control,
                  "s3:x-amz-grant-read": self.grant_read,
                  "s3:x-amz-grant-read-acp": self.grant_read_acp,
-                 "s3:x-amz-grant-write-acp": self.grant_write_acp,
-                 "s3:x-amz-server-side-encryption": self.server_side_encryption}
+                 "s3:x-amz-grant-write-acp": self.grant_write_acp, **self.encryption.conditions()}
         if self.tagging:
             pairs = dict(parse_qsl(self.tagging, keep_blank_values=True))
             found |= {f"s3:RequestObjectTag/{name}": value for name, value in pairs.items()}
-            found["s3:RequestObjectTagKeys"] = list(pairs)  # type: ignore[assignment]
+            found["s3:RequestObjectTagKeys"] = list(pairs)
         return {name: value for name, value in found.items() if value is not None}
 
 
 def draft(call: Call, bucket: Bucket, wish: Wish) -> Object:
     """The object that ``wish`` describes, still without a body."""
-    check_encryption(wish.server_side_encryption)
     foreign = call.principal.kind in ("anonymous", "service")
     owner = bucket.account if bucket.acls_disabled or foreign else call.account
     if bucket.ownership == "BucketOwnerPreferred" and wish.acl == "bucket-owner-full-control":
         owner = bucket.account
     obj = Object(0, "", call.now_ms, owner, headers=_headers(wish), metadata=_metadata(wish.metadata),
-                 storage_class=_storage_class(wish.storage_class), tags=tags.of_header(wish.tagging))
+                 storage_class=storage_class_of(wish.storage_class), tags=tags.of_header(wish.tagging))
+    obj.envelope = encryption.envelope(call, bucket, wish.encryption, wish.secret)
     obj.grants = grants(bucket, wish, owner) or acls.private(owner)
     locks.apply(call, bucket, obj, wish.object_lock_mode, wish.object_lock_retain_until_date,
                 wish.object_lock_legal_hold_status)
@@ -81,17 +81,6 @@ def grants(bucket: Bucket, wish: Wish, owner: str) -> list[tuple[str, str]] | No
     if found and bucket.blocked("BlockPublicAcls") and acls.is_public(found):
         raise errors.AccessDenied
     return found
-
-
-def check_encryption(algorithm: str | None) -> None:
-    """S3's own encryption is what everything has; other kinds are not had here."""
-    if algorithm in (None, ENCRYPTION):
-        return
-    if algorithm in ("aws:kms", "aws:kms:dsse", "aws:fsx"):
-        raise NotHonoured(f"cloudlet does not encrypt objects with {algorithm}, and refuses it rather than "
-                          "ignore it.")
-    raise errors.InvalidArgument("The encryption method specified is not supported",
-                                 ArgumentName="x-amz-server-side-encryption", ArgumentValue=algorithm)
 
 
 def _headers(wish: Wish) -> dict[str, Any]:
@@ -115,8 +104,9 @@ def _metadata(metadata: dict[str, str] | None) -> dict[str, str]:
     return found
 
 
-def _storage_class(name: str | None) -> str:
-    if name in _ARCHIVES:
+def storage_class_of(name: str | None) -> str:
+    """A storage class as an object keeps it, if it is had here."""
+    if name in _ELSEWHERE:
         raise NotHonoured(f"cloudlet does not have the storage class {name}, and refuses it rather than "
                           "ignore it.")
     if name is not None and name not in _CLASSES:

@@ -107,6 +107,10 @@ class InvalidBucketState(Conflict):
     """The request is not valid with the current state of the bucket."""
 
 
+class RestoreAlreadyInProgress(Conflict):
+    """Object restore is already in progress"""
+
+
 class OperationAborted(Conflict):
     """A conflicting conditional operation is currently in progress against this resource. Try again."""
 
@@ -244,6 +248,10 @@ class InvalidAccessKeyId(Forbidden):
     """The AWS Access Key Id you provided does not exist in our records."""
 
 
+class InvalidObjectState(Forbidden):
+    """The operation is not valid for the object's storage class"""
+
+
 class InvalidRange(AwsError):
     """The requested range is not satisfiable"""
 
@@ -278,6 +286,34 @@ class MethodNotAllowed(AwsError):
 class MalformedTrailerError(AwsError):
     """The request contained trailing data that was not well-formed or did not conform to our
     published schema."""
+
+
+class InvalidExpressionType(AwsError):
+    """The ExpressionType is invalid. Only SQL expressions are supported."""
+
+
+class UnsupportedSqlStructure(AwsError):
+    """We encountered an unsupported SQL structure. Check the SQL Reference."""
+
+
+class ParseUnexpectedToken(AwsError):
+    """The SQL expression contains an unexpected token."""
+
+
+class EvaluatorBindingDoesNotExist(AwsError):
+    """A column name or a path provided does not exist in the SQL expression."""
+
+
+class InvalidColumnIndex(AwsError):
+    """The column index in the SQL expression is not valid."""
+
+
+class CastFailed(AwsError):
+    """Attempt to convert from one data type to another using CAST failed in the SQL expression."""
+
+
+class InvalidDataSource(AwsError):
+    """Invalid data source type. Only CSV, JSON, and Parquet are supported."""
 
 
 class MaxPostPreDataLengthExceeded(AwsError):

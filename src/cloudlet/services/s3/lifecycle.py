@@ -1,4 +1,4 @@
-"""Lifecycle rules: objects, old versions and forgotten uploads that go away by themselves.
+"""Lifecycle rules: objects, old versions and forgotten uploads that go away by themselves, or grow cold.
 
 A rule counts whole days and acts at midnight UTC, as S3's do. So a bucket with rules has one timer, for the
 next midnight; it goes through the bucket page by page, each page a transaction of its own.
@@ -11,10 +11,9 @@ from email.utils import format_datetime
 from functools import partial
 from typing import Any
 
-from ...errors import NotHonoured
 from ...fabric import timers
 from ...kernel import Call, Conversation
-from . import access, errors, notifications, versions
+from . import access, errors, notifications, transitions, versions
 from .discarding import discard_upload
 from .limits import RULES_LIMIT
 from .locks import DAY_MS
@@ -23,8 +22,9 @@ from .pages import Cursor, Row
 from .service import s3
 
 _PAGE = 200  # objects looked at in one transaction
-_ACTIONS = ("Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
-_TRANSITIONS = ("Transitions", "NoncurrentVersionTransitions")
+_ACTIONS = ("Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload", "Transitions",
+            "NoncurrentVersionTransitions")
+_MINIMUM = "TransitionDefaultMinimumObjectSize"
 _ID_LIMIT = 255
 Rule = dict[str, Any]
 
@@ -32,8 +32,10 @@ Rule = dict[str, Any]
 @s3.operation
 def put_bucket_lifecycle_configuration(call: Call, bucket: str,
                                        lifecycle_configuration: dict[str, Any] | None = None,
-                                       expected_bucket_owner: str | None = None) -> dict[str, Any]:
-    """Set what goes away by itself."""
+                                       expected_bucket_owner: str | None = None,
+                                       transition_default_minimum_object_size: str = transitions.EVERY
+                                       ) -> dict[str, Any]:
+    """Set what goes away by itself, and what grows cold."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutLifecycleConfiguration")
     if lifecycle_configuration is None:
@@ -46,9 +48,14 @@ def put_bucket_lifecycle_configuration(call: Call, bucket: str,
         _check(rule)
     if len({rule["ID"] for rule in rules}) != len(rules):
         raise errors.InvalidArgument("Rule ID must be unique. Found same ID for one or more rules.")
-    configure(call, found, "lifecycle", lifecycle_configuration)
+    if transition_default_minimum_object_size not in (transitions.EVERY, transitions.VARIES):
+        raise errors.InvalidArgument("Invalid default minimum object size",
+                                     ArgumentName="x-amz-transition-default-minimum-object-size",
+                                     ArgumentValue=transition_default_minimum_object_size)
+    size = {_MINIMUM: transition_default_minimum_object_size}
+    configure(call, found, "lifecycle", {**lifecycle_configuration, **size})
     _schedule(call, bucket)
-    return {}
+    return size
 
 
 @s3.operation
@@ -60,7 +67,7 @@ def get_bucket_lifecycle_configuration(call: Call, bucket: str,
     held: dict[str, Any] | None = configuration(call, found, "lifecycle")
     if held is None:
         raise errors.NoSuchLifecycleConfiguration(BucketName=bucket)
-    return held
+    return {_MINIMUM: transitions.EVERY, **held}
 
 
 @s3.operation
@@ -114,6 +121,7 @@ def _expire_page(call: Call, name: str, after: dict[str, Any]) -> dict[str, Any]
     if bucket is None or rules is None:
         return dict.fromkeys(after)
     active = [rule for rule in rules["Rules"] if rule["Status"] == "Enabled"]
+    minimum = rules.get(_MINIMUM, transitions.EVERY)
     bounds: dict[str, Any] = {}
     for label, table, act in (("objects", objects, _expire_current), ("older", older, _expire_older),
                               ("uploads", uploads, _expire_upload)):
@@ -126,13 +134,28 @@ def _expire_page(call: Call, name: str, after: dict[str, Any]) -> dict[str, Any]
             rows.append(row)
             cursor.take()
         for row in rows:
-            act(call, bucket, active, row)
+            if not act(call, bucket, active, row) and label != "uploads":
+                _cool(call, bucket, active, row, minimum)
         if len(rows) == _PAGE:
             bounds[label] = (rows[-1].key, *rows[-1].rest)
     return bounds
 
 
-def _expire_current(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> None:
+def _cool(call: Call, bucket: Bucket, rules: list[Rule], row: Any, minimum: str) -> None:
+    """Move a version to a colder storage class, if a rule wants it there by now."""
+    key, obj = row.key.decode(), row.record
+    newer = _newer(call, bucket, row.key, obj) if row.rest else (obj.modified_ms, None)
+    if obj.marker or newer is None:
+        return
+    wanted = max((transitions.due(rule, obj, newer[0], call.now_ms, minimum, newer=newer[1]) for rule in rules
+                  if _applies(rule, key, obj)), key=transitions.rank, default="")
+    if wanted:
+        obj.storage_class = wanted
+        versions.save(call, bucket, row.key, obj)
+        notifications.emit(call, bucket, "s3:LifecycleTransition", key, obj)
+
+
+def _expire_current(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> bool:
     key, obj = row.key.decode(), row.record
     for rule in rules:
         at_ms = _expires_ms(rule, obj) if _applies(rule, key, obj) else None
@@ -142,10 +165,11 @@ def _expire_current(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> 
             if marker is None:
                 obj.sequence = versions.sequence_after(call, obj)
             notifications.emit(call, bucket, f"s3:LifecycleExpiration:{kind}", key, marker or obj)
-            return
+            return True
+    return False
 
 
-def _expire_older(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> None:
+def _expire_older(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> bool:
     key, obj = row.key.decode(), row.record
     newer = _newer(call, bucket, row.key, obj)
     for rule in rules:
@@ -157,12 +181,14 @@ def _expire_older(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> No
         else:
             limit = rule.get("NoncurrentVersionExpiration") or {}
             days, keep = limit.get("NoncurrentDays"), limit.get("NewerNoncurrentVersions") or 0
-            gone = days is not None and _after_days(newer[0], days) <= call.now_ms and newer[1] >= keep
+            over = days is not None and transitions.midnight_after(newer[0], days) <= call.now_ms
+            gone = over and newer[1] >= keep
         if gone and not obj.legal_hold and obj.lock_until_ms <= call.now_ms:
             versions.delete(call, bucket, row.key, obj)
             obj.sequence = versions.sequence_after(call, obj)
             notifications.emit(call, bucket, "s3:LifecycleExpiration:Delete", key, obj)
-            return
+            return True
+    return False
 
 
 def _newer(call: Call, bucket: Bucket, key: bytes, obj: Object) -> tuple[int, int] | None:
@@ -176,13 +202,14 @@ def _newer(call: Call, bucket: Bucket, key: bytes, obj: Object) -> tuple[int, in
     return (above[-1].modified_ms, len(above) - 1) if above else None
 
 
-def _expire_upload(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> None:
+def _expire_upload(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> bool:
     for rule in rules:
         days = (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation")
-        if days is not None and row.key.decode().startswith(_prefix(rule)) and _after_days(
+        if days is not None and row.key.decode().startswith(_prefix(rule)) and transitions.midnight_after(
                 row.record.started_ms, days) <= call.now_ms:
             discard_upload(call, bucket.name, row.key, row.rest[0])
-            return
+            return True
+    return False
 
 
 def _expires_ms(rule: Rule, obj: Object) -> int | None:
@@ -190,13 +217,8 @@ def _expires_ms(rule: Rule, obj: Object) -> int | None:
     if rule["Status"] != "Enabled":
         return None
     if expiration.get("Days"):
-        return _after_days(obj.modified_ms, expiration["Days"])
+        return transitions.midnight_after(obj.modified_ms, expiration["Days"])
     return int(expiration["Date"].timestamp() * 1000) if expiration.get("Date") else None
-
-
-def _after_days(moment_ms: int, days: int) -> int:
-    """The midnight that comes after so many days."""
-    return -(-(moment_ms + days * DAY_MS) // DAY_MS) * DAY_MS
 
 
 def _prefix(rule: Rule) -> str:
@@ -219,9 +241,6 @@ def _check(rule: Rule) -> None:
         raise errors.InvalidArgument(f"ID length should not exceed allowed limit of {_ID_LIMIT}")
     if rule.get("Filter") is None and rule.get("Prefix") is None:
         raise errors.MalformedXML
-    if any(rule.get(name) for name in _TRANSITIONS):
-        raise NotHonoured("cloudlet does not move objects between storage classes, and refuses Transition "
-                          "rules.")
     if not any(rule.get(name) is not None for name in _ACTIONS):
         raise errors.InvalidRequest("At least one action needs to be specified in a rule.")
     expiration = rule.get("Expiration")
@@ -233,6 +252,7 @@ def _check(rule: Rule) -> None:
             raise errors.InvalidArgument("'Days' for Expiration action must be a positive integer")
         if expiration.get("Date") and expiration["Date"].timestamp() * 1000 % DAY_MS:
             raise errors.InvalidArgument("'Date' must be at midnight GMT")
+    transitions.check(rule)
     limit = rule.get("NoncurrentVersionExpiration")
     if limit is not None and (limit.get("NoncurrentDays") or 0) <= 0:
         raise errors.InvalidArgument("'NoncurrentDays' for NoncurrentVersionExpiration action must be a "

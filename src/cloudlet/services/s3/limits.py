@@ -21,3 +21,9 @@ CORS_RULES_LIMIT = 100
 GRANTS_LIMIT = 100
 FORM_FIELDS_LIMIT = 20 << 10  # bytes of a form before its file
 DELIVERY_ATTEMPTS = 20  # tries to deliver a notification, over about a day
+# until an object is restored at the latest, by its storage class and the tier
+RESTORE_HOURS: dict[str, dict[str, float]] = {
+    "GLACIER": {"Expedited": 5 / 60, "Standard": 5, "Bulk": 12}, "DEEP_ARCHIVE": {"Standard": 12, "Bulk": 48}}
+TRANSITION_DAYS = {"STANDARD_IA": 30, "ONEZONE_IA": 30}  # that an object is older at least
+TRANSITION_MINIMUM = 128 << 10  # bytes of an object that is moved, unless its rule speaks of sizes
+REPLICATION_RULES_LIMIT = 1000

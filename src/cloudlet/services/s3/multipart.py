@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 from ...kernel import Call, Conversation
 from ...kernel.place import Place
-from . import access, bodies, checksums, conditions, errors, notifications, versions
+from . import access, bodies, checksums, conditions, encryption, errors, notifications, sealing, versions
 from .bodies import Body
 from .discarding import discard_upload, refer, release
-from .drafts import ENCRYPTION, Wish, draft
+from .drafts import Wish, draft
+from .encryption import Asked, CustomerKey
 from .lifecycle import expiration_of
 from .limits import PAGE_LIMIT, PART_MINIMUM, PARTS_LIMIT
 from .names import check_key
@@ -38,16 +39,27 @@ def create_multipart_upload(
         object_lock_retain_until_date: datetime | None = None,
         object_lock_legal_hold_status: str | None = None,
         expected_bucket_owner: str | None = None, checksum_algorithm: str | None = None,
-        checksum_type: str = "") -> dict[str, Any]:
+        checksum_type: str = "", sse_customer_algorithm: str | None = None,
+        sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None,
+        ssekms_key_id: str | None = None, ssekms_encryption_context: str | None = None,
+        bucket_key_enabled: bool | None = None) -> dict[str, Any]:
     """Begin an upload in parts."""
     found = find_bucket(call, bucket, expected_bucket_owner)
-    raw = check_key(key)
+    check_key(key)
     wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp, cache_control,
                 content_disposition, content_encoding, content_language, content_type, expires, metadata,
-                storage_class, server_side_encryption, website_redirect_location, tagging, object_lock_mode,
-                object_lock_retain_until_date, object_lock_legal_hold_status)
+                storage_class, website_redirect_location, tagging, object_lock_mode,
+                object_lock_retain_until_date, object_lock_legal_hold_status,
+                Asked(server_side_encryption, ssekms_key_id, ssekms_encryption_context, bucket_key_enabled,
+                      CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)),
+                call.ids.bytes(sealing.KEY_BYTES))
     access.authorize(call, found, "s3:PutObject", key, **wish.conditions())
-    algorithm = (checksum_algorithm or "").upper()
+    return _begin(call, found, key, draft(call, found, wish), (checksum_algorithm or "").upper(),
+                  checksum_type)
+
+
+def _begin(call: Call, bucket: Bucket, key: str, obj: Object, algorithm: str,
+           checksum_type: str) -> dict[str, Any]:
     if algorithm and algorithm not in checksums.ALGORITHMS:
         raise errors.InvalidRequest("Checksum algorithm provided is unsupported. Please try again with any "
                                     "of the "
@@ -58,9 +70,10 @@ def create_multipart_upload(
                                     "header.")
     kind = checksums.kind_of(algorithm, checksum_type.upper()) if algorithm else ""
     upload_id = call.ids.text(64)
-    uploads.put(call, bucket, raw, upload_id, record=Upload(
-        call.now_ms, call.account, draft(call, found, wish), algorithm, kind))
-    return {"Bucket": bucket, "Key": key, "UploadId": upload_id, "ServerSideEncryption": ENCRYPTION,
+    uploads.put(call, bucket.name, check_key(key), upload_id, record=Upload(
+        call.now_ms, call.account, obj, algorithm, kind))
+    return {"Bucket": bucket.name, "Key": key, "UploadId": upload_id, **encryption.shown(obj.envelope),
+            "SSEKMSEncryptionContext": obj.envelope.context or None if obj.envelope else None,
             "ChecksumAlgorithm": algorithm or None, "ChecksumType": kind or None}
 
 
@@ -70,17 +83,22 @@ async def upload_part(
         content_md5: str | None = None, checksum_crc32: str | None = None,
         checksum_crc32_c: str | None = None,
         checksum_crc64_nvme: str | None = None, checksum_sha1: str | None = None,
-        checksum_sha256: str | None = None,
-        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+        checksum_sha256: str | None = None, expected_bucket_owner: str | None = None,
+        sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
+        sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """One part of an upload; it replaces one of the same number."""
     given = checksums.of_members({"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "SHA1": checksum_sha1,
                                   "CRC64NVME": checksum_crc64_nvme, "SHA256": checksum_sha256})
 
-    def prepare(call: Call) -> Upload:
-        return admit_part(call, bucket, key, upload_id, part_number, expected_bucket_owner)
+    customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
 
-    upload = await call.transact(prepare)
-    received = await bodies.receive(call, body, given, content_md5, upload.algorithm or checksums.DEFAULT)
+    def prepare(call: Call) -> tuple[Upload, bytes | None]:
+        upload = admit_part(call, bucket, key, upload_id, part_number, expected_bucket_owner)
+        return upload, encryption.key_of(call, upload.draft.envelope, customer, part=True)
+
+    upload, secret = await call.transact(prepare)
+    received = await bodies.receive(call, body, given, content_md5, upload.algorithm or checksums.DEFAULT,
+                                    secret)
     if upload.algorithm and received.algorithm != upload.algorithm:
         bodies.drop(received)
         raise errors.InvalidRequest("Checksum Type mismatch occurred, expected checksum Type: "
@@ -89,8 +107,8 @@ async def upload_part(
 
     def finish(call: Call) -> dict[str, Any]:
         prepare(call)
-        keep_part(call, upload_id, part_number, received)
-        return {"ETag": conditions.quoted(received.etag), "ServerSideEncryption": ENCRYPTION,
+        etag = keep_part(call, upload, upload_id, part_number, received)
+        return {"ETag": conditions.quoted(etag), **encryption.shown(upload.draft.envelope),
                 checksums.member(received.algorithm): received.checksum}
 
     try:
@@ -108,7 +126,8 @@ def complete_multipart_upload(
         checksum_sha1: str | None = None, checksum_sha256: str | None = None,
         checksum_type: str | None = None,
         mpu_object_size: int | None = None, if_match: str | None = None, if_none_match: str | None = None,
-        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+        expected_bucket_owner: str | None = None, sse_customer_algorithm: str | None = None,
+        sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """Make an object of an upload's parts."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutObject", key)
@@ -117,6 +136,10 @@ def complete_multipart_upload(
     if known is not None and known.upload == upload_id:
         return _completed(call, found, key, known)  # asked once more, as a client does that heard no answer
     upload = find_upload(call, bucket, raw, upload_id)
+    customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
+    envelope = upload.draft.envelope
+    if customer.given() or (upload.algorithm and envelope and envelope.customer_md5):
+        encryption.key_of(call, envelope, customer, part=True)
     chosen = _chosen(call, upload_id, (multipart_upload or {}).get("Parts") or [])
     conditions.check_write(known, if_match, if_none_match, key)
     obj = upload.draft
@@ -157,12 +180,17 @@ def abort_multipart_upload(call: Call, bucket: str, key: str, upload_id: str,
 
 @s3.operation
 def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int = PAGE_LIMIT,
-               part_number_marker: int = 0, expected_bucket_owner: str | None = None) -> dict[str, Any]:
+               part_number_marker: int = 0, expected_bucket_owner: str | None = None,
+               sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
+               sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """The parts that were uploaded so far."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:ListMultipartUploadParts", key)
     check_limit(max_parts, "max-parts")
     upload = find_upload(call, bucket, check_key(key), upload_id)
+    customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
+    if customer.given():
+        encryption.key_of(call, upload.draft.envelope, customer, part=True)
     limit = min(max_parts, PAGE_LIMIT)
     page = list(parts.items(call, upload_id, after=(upload_id, part_number_marker), limit=limit + 1))
     shown = [{"PartNumber": int(number), "LastModified": part.modified_ms / 1000, "Size": part.piece.size,
@@ -206,8 +234,9 @@ def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encodin
 def _completed(call: Call, bucket: Bucket, key: str, obj: Object) -> dict[str, Any]:
     location = f"{call.use(Place).endpoint}/{bucket.name}/{quote(key)}"
     return {"Location": location, "Bucket": bucket.name, "Key": key, "ETag": conditions.quoted(obj.etag),
-            "VersionId": obj.version or None, "ServerSideEncryption": ENCRYPTION,
-            "Expiration": expiration_of(call, bucket, key, obj), **obj.checksum}
+            "VersionId": obj.version or None, "Expiration": expiration_of(call, bucket, key, obj),
+            **obj.checksum, **{name: value for name, value in encryption.shown(obj.envelope).items()
+                               if not name.startswith("SSECustomer")}}
 
 
 def find_upload(call: Call, bucket: str, key: bytes, upload_id: str) -> Upload:
@@ -218,15 +247,17 @@ def find_upload(call: Call, bucket: str, key: bytes, upload_id: str) -> Upload:
     return upload
 
 
-def keep_part(call: Call, upload_id: str, number: int, received: bodies.Received) -> None:
-    """Make what was received part ``number``."""
+def keep_part(call: Call, upload: Upload, upload_id: str, number: int, received: bodies.Received) -> str:
+    """Make what was received part ``number``; its ETag comes back."""
     piece = received.piece
     piece.number, piece.checksum = number, received.checksum
     old = parts.get(call, upload_id, number)
     if old is not None:
         release(call, [old.piece], upload_id)
-    parts.put(call, upload_id, number, record=Part(piece, received.etag, call.now_ms))
+    etag = encryption.etag(call, upload.draft, received.etag)
+    parts.put(call, upload_id, number, record=Part(piece, etag, call.now_ms))
     refer(call, [piece], upload_id)
+    return etag
 
 
 def admit_part(call: Call, bucket: str, key: str, upload_id: str, number: int,

@@ -30,12 +30,16 @@ _KINDS = {"QueueConfigurations": ("QueueArn", "sqs"), "TopicConfigurations": ("T
           "LambdaFunctionConfigurations": ("LambdaFunctionArn", "lambda")}
 _NOUNS = {"sqs": ("Queue", "queue"), "sns": ("Topic", "topic"), "lambda": ("CloudFunction", "function")}
 _SUBJECT = "Amazon S3 Notification"  # of what goes to topics
-_NOT_HERE = ("s3:ObjectRestore:", "s3:ObjectAnnotation:")  # nothing is archived, and nothing annotated
+_NOT_HERE = ("s3:ObjectAnnotation:",)  # nothing is annotated
 _MISSING = ("QueueDoesNotExist", "NotFound", "NotFoundException", "ResourceNotFoundException")
 _DETAIL_TYPES = {"s3:ObjectCreated": "Object Created", "s3:ObjectRemoved": "Object Deleted",
                  "s3:ObjectTagging:Put": "Object Tags Added",
                  "s3:ObjectTagging:Delete": "Object Tags Deleted",
-                 "s3:ObjectAcl": "Object ACL Updated", "s3:LifecycleExpiration": "Object Deleted"}
+                 "s3:ObjectAcl": "Object ACL Updated", "s3:LifecycleExpiration": "Object Deleted",
+                 "s3:ObjectRestore:Post": "Object Restore Initiated",
+                 "s3:ObjectRestore:Completed": "Object Restore Completed",
+                 "s3:ObjectRestore:Delete": "Object Restore Expired",
+                 "s3:LifecycleTransition": "Object Storage Class Changed"}
 _REASONS = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject",
             "DeleteMarkerCreated": "DeleteObject", "CompleteMultipartUpload": "CompleteMultipartUpload"}
 _SETTINGS = ("s3:ObjectTagging:", "s3:ObjectAcl:", "s3:ObjectRetention:")  # they change no content
@@ -262,9 +266,9 @@ def _record(call: Call, bucket: Bucket, event: str, key: str, obj: Object,
     """An event as queues, topics and functions get it."""
     gone = event in ("s3:ObjectRemoved:Delete", "s3:LifecycleExpiration:Delete")
     created, settings = event.startswith("s3:ObjectCreated"), event.startswith(_SETTINGS)
-    expired = event.startswith("s3:LifecycleExpiration")
+    expired, restore = event.startswith("s3:Lifecycle"), event.startswith("s3:ObjectRestore")
     about: dict[str, Any] = {"key": quote_plus(key, safe="/-_.~*!'()")}
-    if created:
+    if created or restore:
         about["size"] = obj.size
     if not gone:
         about["eTag"] = obj.etag or _NOTHING_MD5
@@ -272,7 +276,14 @@ def _record(call: Call, bucket: Bucket, event: str, key: str, obj: Object,
         about["versionId"] = obj.version
     if not settings:
         about["sequencer"] = f"{obj.sequence:018X}"
-    return {
+    more: dict[str, Any] = {}
+    if event == "s3:ObjectRestore:Completed":
+        more["glacierEventData"] = {"restoreEventData": {
+            "lifecycleRestorationExpiryTime": _time(obj.restored_until_ms),
+            "lifecycleRestoreStorageClass": obj.storage_class}}
+    elif event == "s3:LifecycleTransition":
+        more["lifecycleEventData"] = {"transitionEventData": {"destinationStorageClass": obj.storage_class}}
+    return more | {
         "eventVersion": "2.3" if settings or expired else "2.1", "eventSource": "aws:s3",
         "awsRegion": bucket.region, "eventTime": _time(call.now_ms), "eventName": event.removeprefix("s3:"),
         "userIdentity": {"principalId": _ITSELF if expired else f"AWS:{_requester(call)}"},
@@ -297,8 +308,14 @@ def _detail(call: Call, bucket: Bucket, event: str, detail_type: str, key: str,
         about["version-id"] = obj.version
     detail = {"version": "0", "bucket": {"name": bucket.name},
               "object": about | {"sequencer": f"{obj.sequence:018X}"}, "request-id": call.id}
+    if detail_type.startswith("Object Restore"):
+        detail["source-storage-class"] = obj.storage_class
+    if event == "s3:ObjectRestore:Completed":
+        detail["restore-expiry-time"] = _time(obj.restored_until_ms)
     if event.startswith("s3:LifecycleExpiration"):
         detail |= {"requester": "s3.amazonaws.com", "reason": "Lifecycle Expiration"}
+    elif event == "s3:LifecycleTransition":
+        detail |= {"requester": "s3.amazonaws.com", "destination-storage-class": obj.storage_class}
     else:
         detail |= {"requester": call.principal.account, "source-ip-address": "127.0.0.1"}
         if detail_type in ("Object Created", "Object Deleted"):

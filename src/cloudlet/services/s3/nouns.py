@@ -41,6 +41,16 @@ class Bucket(msgspec.Struct, omit_defaults=True):
         return bool(self.blocks and self.blocks.get(block))
 
 
+class Envelope(msgspec.Struct, omit_defaults=True):
+    """An object's own key, wrapped by a key of the customer (who shows its MD5) or of an account."""
+
+    wrapped: bytes
+    customer_md5: str = ""
+    key_arn: str = ""
+    context: str = ""
+    bucket_key: bool = False
+
+
 class Object(msgspec.Struct, omit_defaults=True):
     """One version of an object, or a delete marker. ``version`` is empty for the null version."""
 
@@ -62,6 +72,11 @@ class Object(msgspec.Struct, omit_defaults=True):
     lock_mode: str = ""
     lock_until_ms: int = 0
     legal_hold: bool = False
+    envelope: Envelope | None = None  # None: S3 keeps the key
+    restoring_ms: int = 0  # when it will be restored from its archive
+    restore_days: int = 0
+    restored_until_ms: int = 0
+    replication: str = ""  # PENDING, COMPLETED, FAILED or REPLICA
 
 
 class Piece(msgspec.Struct, omit_defaults=True):
@@ -72,6 +87,7 @@ class Piece(msgspec.Struct, omit_defaults=True):
     blob: str = ""
     number: int = 0
     checksum: str = ""
+    nonce: bytes = b""  # it is encrypted
 
 
 class Content(msgspec.Struct):

@@ -1,12 +1,16 @@
 """Putting objects."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from ...kernel import Call, Conversation
-from . import access, bodies, checksums, conditions, notifications, versions
+from . import access, bodies, checksums, conditions, encryption, notifications, sealing, versions
 from .bodies import Body, Received
-from .drafts import ENCRYPTION, Wish, draft
+from .drafts import Wish, draft
+from .encryption import Asked, CustomerKey
 from .lifecycle import expiration_of
 from .names import check_key
 from .nouns import Bucket, Object, find_bucket, objects
@@ -28,27 +32,58 @@ async def put_object(
         storage_class: str | None = None, website_redirect_location: str | None = None,
         tagging: str | None = None,
         object_lock_mode: str | None = None, object_lock_retain_until_date: datetime | None = None,
-        object_lock_legal_hold_status: str | None = None,
-        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+        object_lock_legal_hold_status: str | None = None, sse_customer_algorithm: str | None = None,
+        sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None,
+        ssekms_key_id: str | None = None, ssekms_encryption_context: str | None = None,
+        bucket_key_enabled: bool | None = None, expected_bucket_owner: str | None = None) -> dict[str, Any]:
     """A new object, or a new version of one."""
     given = checksums.of_members({"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "SHA1": checksum_sha1,
                                   "CRC64NVME": checksum_crc64_nvme, "SHA256": checksum_sha256})
     wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp, cache_control,
                 content_disposition, content_encoding, content_language, content_type, expires, metadata,
-                storage_class, server_side_encryption, website_redirect_location, tagging, object_lock_mode,
-                object_lock_retain_until_date, object_lock_legal_hold_status)
+                storage_class, website_redirect_location, tagging, object_lock_mode,
+                object_lock_retain_until_date, object_lock_legal_hold_status,
+                Asked(server_side_encryption, ssekms_key_id, ssekms_encryption_context, bucket_key_enabled,
+                      CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)),
+                call.ids.bytes(sealing.KEY_BYTES))
+
+    def check(found: Call, size: int) -> None:
+        conditions.check_write(objects.get(found, bucket, check_key(key)), if_match, if_none_match, key)
 
     def prepare(call: Call) -> tuple[Bucket, Object]:
         return admit(call, bucket, key, wish, expected_bucket_owner)
 
-    if not isinstance(body, bytes) and body is not None and body.stream is not None:
-        await call.transact(prepare)  # do not take in what will be refused
-    received = await bodies.receive(call, body, given, content_md5)
+    received = Incoming(body, given, content_md5)
+    return await take(call, received, prepare, check, key, wish.secret, "s3:ObjectCreated:Put")
+
+
+class Incoming(msgspec.Struct):
+    """A body that is to come, and what its request says of it."""
+
+    body: Body
+    given: tuple[str, str] | None
+    content_md5: str | None
+
+
+async def take(call: Conversation, incoming: Incoming, prepare: Callable[[Call], tuple[Bucket, Object]],
+               check: Callable[[Call, int], None], key: str, secret: bytes, event: str) -> dict[str, Any]:
+    """Take a body in and make the object that ``prepare`` drafts, if ``check`` lets one of its size be."""
+    planned: Object | None = None
+    if bodies.is_large(incoming.body):  # do not take in what will be refused
+        _, planned = await call.transact(prepare)
+    received = await bodies.receive(call, incoming.body, incoming.given, incoming.content_md5,
+                                    secret=secret if planned and planned.envelope else None)
 
     def finish(call: Call) -> dict[str, Any]:
         found, obj = prepare(call)
-        conditions.check_write(objects.get(call, bucket, check_key(key)), if_match, if_none_match, key)
-        return keep(call, found, key, obj, received, "s3:ObjectCreated:Put")
+        check(call, received.piece.size)
+        content = received
+        if planned:
+            obj.envelope = planned.envelope  # as its bytes are
+        elif obj.envelope:
+            nonce = call.ids.bytes(sealing.NONCE_BYTES)
+            content = msgspec.structs.replace(received, piece=sealing.sealed(received.piece, secret, nonce))
+        return keep(call, found, key, obj, content, event)
 
     try:
         return await call.transact(finish)
@@ -70,13 +105,12 @@ def admit(call: Call, bucket: str, key: str, wish: Wish, expected_owner: str | N
 
 def keep(call: Call, bucket: Bucket, key: str, obj: Object, received: Received, event: str) -> dict[str, Any]:
     """Make ``obj`` with the body that was received the current version, and tell who wants to know."""
-    obj.size, obj.etag = received.piece.size, received.etag
+    obj.size, obj.etag = received.piece.size, encryption.etag(call, obj, received.etag)
     obj.checksum = {checksums.member(received.algorithm): received.checksum, "ChecksumType": "FULL_OBJECT"}
     versions.put(call, bucket, check_key(key), obj, [received.piece])
     notifications.emit(call, bucket, event, key, obj)
     return {"ETag": conditions.quoted(obj.etag), "VersionId": versions.version_id(bucket, obj)
             if obj.version else None,
-            "ServerSideEncryption": ENCRYPTION, "Expiration": expiration_of(call, bucket, key, obj),
-            **obj.checksum}
-
+            "Expiration": expiration_of(call, bucket, key, obj), **encryption.shown(obj.envelope),
+            "SSEKMSEncryptionContext": obj.envelope.context or None if obj.envelope else None, **obj.checksum}
 

@@ -8,8 +8,9 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ...identity import ANONYMOUS, Principal, root, signature
@@ -19,6 +20,7 @@ from . import errors
 _UNSIGNED = ("x-amz-signature", "signature", "awsaccesskeyid", "policy", "file", "x-amz-algorithm",
              "x-amz-credential", "x-amz-date", "x-amz-security-token")
 _ACCOUNT_DIGITS = 12
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")  # ISO 8601, in UTC
 
 
 def signer_of(call: Call, fields: Mapping[str, str]) -> Principal:
@@ -71,11 +73,13 @@ def check(text: str, fields: Mapping[str, str], bucket: str, now_ms: int) -> Lim
     if not isinstance(expiration, str):
         raise errors.InvalidPolicyDocument("Invalid Policy: Policy missing expiration.")
     try:
+        if not _MOMENT.fullmatch(expiration):
+            raise ValueError
         moment = datetime.fromisoformat(expiration)
     except ValueError:
         raise errors.InvalidPolicyDocument("Invalid Policy: Invalid 'expiration' value: "
                                            f"'{expiration}'") from None
-    if moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000 <= now_ms:
+    if moment.timestamp() * 1000 <= now_ms:
         raise errors.AccessDenied("Invalid according to Policy: Policy expired.")
     conditions = policy.get("conditions")
     if not isinstance(conditions, list):

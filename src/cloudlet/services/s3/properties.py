@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ...wire.values import read_timestamp
-from .drafts import ENCRYPTION
+from .encryption import S3
 
 Json = dict[str, Any]
 
@@ -50,13 +50,14 @@ class EncryptionDefault(Property):
     """How objects are encrypted."""
 
     sse_algorithm: str = msgspec.field(name="SSEAlgorithm")
+    kms_master_key_id: str | None = msgspec.field(default=None, name="KMSMasterKeyID")
 
 
 class EncryptionRule(Property):
     """One rule of BucketEncryption; many templates say no more than BucketKeyEnabled."""
 
     server_side_encryption_by_default: EncryptionDefault = msgspec.field(
-        default_factory=lambda: EncryptionDefault(ENCRYPTION))
+        default_factory=lambda: EncryptionDefault(S3))
     bucket_key_enabled: bool = False
 
 
@@ -102,6 +103,32 @@ class Cors(Property):
             MaxAgeSeconds=rule.max_age) for rule in self.cors_rules]}
 
 
+class Transition(Property):
+    """One of Transitions of a rule."""
+
+    storage_class: str
+    transition_in_days: int | None = None
+    transition_date: str | None = None
+
+    def document(self) -> Json:
+        """In the API's words."""
+        return given(Days=self.transition_in_days, Date=moment(self.transition_date),
+                     StorageClass=self.storage_class)
+
+
+class NoncurrentTransition(Property):
+    """One of NoncurrentVersionTransitions of a rule."""
+
+    storage_class: str
+    transition_in_days: int
+    newer_noncurrent_versions: int | None = None
+
+    def document(self) -> Json:
+        """In the API's words."""
+        return given(NoncurrentDays=self.transition_in_days, StorageClass=self.storage_class,
+                     NewerNoncurrentVersions=self.newer_noncurrent_versions)
+
+
 class AbortUpload(Property):
     """AbortIncompleteMultipartUpload of a rule."""
 
@@ -129,6 +156,10 @@ class LifecycleRule(Property):
     expired_object_delete_marker: bool | None = None
     noncurrent_version_expiration: NoncurrentExpiration | None = None
     noncurrent_version_expiration_in_days: int | None = None
+    transition: Transition | None = None
+    transitions: list[Transition] | None = None
+    noncurrent_version_transition: NoncurrentTransition | None = None
+    noncurrent_version_transitions: list[NoncurrentTransition] | None = None
     abort_incomplete_multipart_upload: AbortUpload | None = None
 
     def document(self) -> Json:
@@ -141,7 +172,12 @@ class LifecycleRule(Property):
             old = {"NoncurrentDays": self.noncurrent_version_expiration_in_days}
         expiration = given(Days=self.expiration_in_days, Date=moment(self.expiration_date),
                            ExpiredObjectDeleteMarker=self.expired_object_delete_marker)
+        steps = (self.transitions or []) + ([self.transition] if self.transition else [])
+        older = (self.noncurrent_version_transitions or []) + (
+            [self.noncurrent_version_transition] if self.noncurrent_version_transition else [])
         return given(
+            Transitions=[step.document() for step in steps] or None,
+            NoncurrentVersionTransitions=[step.document() for step in older] or None,
             ID=self.id, Status=self.status, Filter=where if where.keys() <= {"Prefix"} else {"And": where},
             Expiration=expiration or None, NoncurrentVersionExpiration=old,
             AbortIncompleteMultipartUpload=plain(self.abort_incomplete_multipart_upload))

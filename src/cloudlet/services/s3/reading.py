@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from ...errors import AwsError
 from ...kernel import Call
-from . import access, bodies, conditions, errors, ranges, versions
+from . import access, bodies, conditions, encryption, errors, ranges, storage, versions
 from .discarding import content_of
-from .drafts import ENCRYPTION
+from .encryption import CustomerKey
 from .lifecycle import expiration_of
 from .limits import PAGE_LIMIT
 from .names import check_key
@@ -18,61 +20,89 @@ _DEFAULT_TYPE = "binary/octet-stream"
 _ATTRIBUTES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 
 
+class Look(msgspec.Struct):
+    """What is asked of an object."""
+
+    bucket: str
+    key: str
+    version: str | None
+    unlike: tuple[str | None, str | None, datetime | None, datetime | None]
+    range: str | None
+    part_number: int | None
+    checksum_mode: str
+    instead: dict[str, Any]  # headers of the answer that the request itself asks for
+    expected_owner: str | None
+    customer: CustomerKey
+
+
 @s3.operation
 def get_object(
         call: Call, bucket: str, key: str, if_match: str | None = None,
-        if_modified_since: datetime | None = None,
-        if_none_match: str | None = None, if_unmodified_since: datetime | None = None,
-        range: str | None = None,
+        if_modified_since: datetime | None = None, if_none_match: str | None = None,
+        if_unmodified_since: datetime | None = None, range: str | None = None,
         response_cache_control: str | None = None, response_content_disposition: str | None = None,
         response_content_encoding: str | None = None, response_content_language: str | None = None,
         response_content_type: str | None = None, response_expires: str | datetime | None = None,
         version_id: str | None = None, part_number: int | None = None,
-        expected_bucket_owner: str | None = None,
-        checksum_mode: str = "") -> dict[str, Any]:
+        expected_bucket_owner: str | None = None, checksum_mode: str = "",
+        sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
+        sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """An object and its bytes, or a range of them."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
-    obj = find_object(call, found, key, version_id)
-    conditions.check_read(obj, if_match, if_none_match, if_modified_since, if_unmodified_since)
-    pieces = content_of(call, bucket, check_key(key), obj)
-    instead = _overrides(call, {
-        "CacheControl": response_cache_control, "ContentDisposition": response_content_disposition,
-        "ContentEncoding": response_content_encoding, "ContentLanguage": response_content_language,
-        "ContentType": response_content_type, "Expires": response_expires})
-    start, stop, partial = _extent(obj, pieces, range, part_number)
-    result = _described(call, found, key, obj, pieces, (start, stop) if partial else None, part_number,
-                        checksum_mode)
-    return result | instead | {"Body": bodies.read(call, pieces, start, stop)}
+    look = Look(
+        bucket, key, version_id, (if_match, if_none_match, if_modified_since, if_unmodified_since), range,
+        part_number, checksum_mode, {
+            "CacheControl": response_cache_control, "ContentDisposition": response_content_disposition,
+            "ContentEncoding": response_content_encoding, "ContentLanguage": response_content_language,
+            "ContentType": response_content_type, "Expires": response_expires}, expected_bucket_owner,
+        CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5))
+    return _read(call, look, with_body=True)
 
 
 @s3.operation
 def head_object(
         call: Call, bucket: str, key: str, if_match: str | None = None,
-        if_modified_since: datetime | None = None,
-        if_none_match: str | None = None, if_unmodified_since: datetime | None = None,
-        range: str | None = None,
+        if_modified_since: datetime | None = None, if_none_match: str | None = None,
+        if_unmodified_since: datetime | None = None, range: str | None = None,
         response_cache_control: str | None = None, response_content_disposition: str | None = None,
         response_content_encoding: str | None = None, response_content_language: str | None = None,
         response_content_type: str | None = None, response_expires: str | datetime | None = None,
         version_id: str | None = None, part_number: int | None = None,
-        expected_bucket_owner: str | None = None,
-        checksum_mode: str = "") -> dict[str, Any]:
+        expected_bucket_owner: str | None = None, checksum_mode: str = "",
+        sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
+        sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """What is known of an object."""
-    result = get_object(call, bucket, key, if_match, if_modified_since, if_none_match, if_unmodified_since,
-                        range,
-                        response_cache_control, response_content_disposition, response_content_encoding,
-                        response_content_language, response_content_type, response_expires, version_id,
-                        part_number,
-                        expected_bucket_owner, checksum_mode)
-    del result["Body"]
+    look = Look(
+        bucket, key, version_id, (if_match, if_none_match, if_modified_since, if_unmodified_since), range,
+        part_number, checksum_mode, {
+            "CacheControl": response_cache_control, "ContentDisposition": response_content_disposition,
+            "ContentEncoding": response_content_encoding, "ContentLanguage": response_content_language,
+            "ContentType": response_content_type, "Expires": response_expires}, expected_bucket_owner,
+        CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5))
+    return _read(call, look, with_body=False)
+
+
+def _read(call: Call, look: Look, *, with_body: bool) -> dict[str, Any]:
+    found = find_bucket(call, look.bucket, look.expected_owner)
+    obj = find_object(call, found, look.key, look.version)
+    secret = encryption.key_of(call, obj.envelope, look.customer)
+    conditions.check_read(obj, *look.unlike)
+    pieces = content_of(call, look.bucket, check_key(look.key), obj)
+    instead = _overrides(call, look.instead)
+    start, stop, partial = _extent(obj, pieces, look.range, look.part_number)
+    result = _described(call, found, look.key, obj, pieces, (start, stop) if partial else None,
+                        look.part_number, look.checksum_mode) | instead
+    if with_body:
+        storage.check_readable(obj, call.now_ms)
+        result["Body"] = bodies.read(call, pieces, start, stop, secret)
     return result
 
 
 @s3.operation
 def get_object_attributes(call: Call, bucket: str, key: str, object_attributes: list[str],
                           version_id: str | None = None, max_parts: int = PAGE_LIMIT,
-                          part_number_marker: int = 0,
-                          expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                          part_number_marker: int = 0, expected_bucket_owner: str | None = None,
+                          sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
+                          sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """The attributes of an object that were asked for."""
     for name in object_attributes:
         if name not in _ATTRIBUTES:
@@ -81,6 +111,8 @@ def get_object_attributes(call: Call, bucket: str, key: str, object_attributes: 
                                          ArgumentValue=name)
     found = find_bucket(call, bucket, expected_bucket_owner)
     obj = find_object(call, found, key, version_id)
+    encryption.key_of(call, obj.envelope, CustomerKey(sse_customer_algorithm, sse_customer_key,
+                                                      sse_customer_key_md5))
     result: dict[str, Any] = {"LastModified": obj.modified_ms / 1000}
     if obj.version or found.versioning:
         result["VersionId"] = versions.version_id(found, obj)
@@ -150,8 +182,8 @@ def _described(call: Call, bucket: Bucket, key: str, obj: Object, pieces: list[P
     """All that an answer says of an object beside its bytes."""
     result: dict[str, Any] = {
         "AcceptRanges": "bytes", "LastModified": obj.modified_ms / 1000, "ContentLength": obj.size,
-        "ETag": conditions.quoted(obj.etag), "ContentType": _DEFAULT_TYPE, "ServerSideEncryption": ENCRYPTION,
-        **obj.headers, "Metadata": obj.metadata}
+        "ETag": conditions.quoted(obj.etag), "ContentType": _DEFAULT_TYPE,
+        **encryption.shown(obj.envelope), **obj.headers, "Metadata": obj.metadata}
     if part:
         result["ContentLength"] = part[1] - part[0]
         result["ContentRange"] = f"bytes {part[0]}-{part[1] - 1}/{obj.size}"
@@ -169,10 +201,9 @@ def _described(call: Call, bucket: Bucket, key: str, obj: Object, pieces: list[P
         result |= {"ObjectLockMode": obj.lock_mode, "ObjectLockRetainUntilDate": obj.lock_until_ms / 1000}
     if obj.legal_hold:
         result["ObjectLockLegalHoldStatus"] = "ON"
-    expiration = expiration_of(call, bucket, key, obj)
-    if expiration:
-        result["Expiration"] = expiration
-    return result
+    told = {"Expiration": expiration_of(call, bucket, key, obj),
+            "Restore": storage.state_of(obj, call.now_ms), "ReplicationStatus": obj.replication or None}
+    return result | {name: value for name, value in told.items() if value}
 
 
 def _checksum(obj: Object, pieces: list[Piece], part_number: int | None) -> dict[str, str]:

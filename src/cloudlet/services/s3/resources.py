@@ -13,7 +13,7 @@ from ...errors import AwsError
 from ...kernel import Conversation
 from ...kernel.place import Place
 from ...stacks.resource import Physical, This
-from . import properties
+from . import properties, replication_properties
 from .service import s3
 
 Json = dict[str, Any]
@@ -36,6 +36,7 @@ class BucketResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
     object_lock_configuration: properties.ObjectLock | None = None
     object_lock_enabled: bool = False
     ownership_controls: properties.OwnershipControls | None = None
+    replication_configuration: replication_properties.Replication | None = None
     public_access_block_configuration: properties.PublicAccessBlock | None = None
     tags: list[properties.Tag] = []
     versioning_configuration: properties.Versioning | None = None
@@ -88,7 +89,8 @@ class BucketResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
         tags = [{"Key": key, "Value": value} for key, value in {**this.tags, **own}.items()]
         translated = {"encryption": self.bucket_encryption, "lock": self.object_lock_configuration,
                       "cors": self.cors_configuration, "lifecycle": self.lifecycle_configuration,
-                      "notification": self.notification_configuration, "website": self.website_configuration}
+                      "notification": self.notification_configuration,
+                      "replication": self.replication_configuration, "website": self.website_configuration}
         found: Json = {
             "ownership": properties.plain(self.ownership_controls),
             "block": properties.plain(self.public_access_block_configuration),
@@ -142,6 +144,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "acl": ("PutBucketAcl", "ACL", ""),
     "encryption": ("PutBucketEncryption", "ServerSideEncryptionConfiguration", "DeleteBucketEncryption"),
     "versioning": ("PutBucketVersioning", "VersioningConfiguration", ""),
+    "replication": ("PutBucketReplication", "ReplicationConfiguration", "DeleteBucketReplication"),
     "lock": ("PutObjectLockConfiguration", "ObjectLockConfiguration", ""),
     "cors": ("PutBucketCors", "CORSConfiguration", "DeleteBucketCors"),
     "lifecycle": ("PutBucketLifecycleConfiguration", "LifecycleConfiguration", "DeleteBucketLifecycle"),

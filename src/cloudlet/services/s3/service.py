@@ -11,7 +11,7 @@ from ...errors import AwsError
 from ...kernel import Service
 from ...wire import validate
 from ...wire.model import Dialect, OperationModel
-from . import errors
+from . import encryption, errors
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _ROOTS = {
@@ -34,7 +34,6 @@ _HARMLESS = {
     "*.ContentLength": "HTTP itself says how long a body is",
     "*.ChecksumAlgorithm": "the checksum itself names its algorithm, and is checked",
     "*.OptionalObjectAttributes": "the only one there is tells of restores from archives, and there are none",
-    "*.BucketKeyEnabled": "it saves calls to KMS, and there are none",
     "CreateBucket.BucketNamespace": "only the global namespace exists, and it is the default",
 }
 _OWN_CHECKS = ("CreateBucket",
@@ -59,7 +58,11 @@ def _check(spec: OperationModel, params: dict[str, Any]) -> None:
 
 
 def _status(operation: str, result: Mapping[str, Any]) -> int | None:
-    """A part of an object is answered with 206."""
+    """A part of an object is answered with 206, a new policy with no content; the model knows neither."""
+    if operation == "PutBucketPolicy":
+        return 204
+    if operation == "RestoreObject":
+        return 200 if "RestoreOutputPath" in result else 202
     return 206 if "ContentRange" in result and operation in ("GetObject", "HeadObject") else None
 
 
@@ -72,4 +75,5 @@ def _unreadable(place: str, message: str) -> AwsError:
 
 s3 = Service("s3", harmless=_HARMLESS, check=_check, dialect=Dialect(
     roots=_ROOTS, unwrapped=frozenset({"GetBucketLocation"}), namespace=NAMESPACE, bare_errors=True,
-    request_id_header="x-amz-request-id", status=_status, unreadable=_unreadable))
+    request_id_header="x-amz-request-id", status=_status, unreadable=_unreadable,
+    headers=encryption.check_headers))

@@ -5,7 +5,7 @@ begins with it, so that an id leads straight to its row.
 """
 
 from ...kernel import Call
-from . import errors
+from . import errors, replicas
 from .discarding import discard_content, keep_content
 from .nouns import Bucket, Null, Object, Piece, nulls, objects, older
 
@@ -61,9 +61,26 @@ def put(call: Call, bucket: Bucket, key: bytes, obj: Object, pieces: list[Piece]
     current = objects.get(call, bucket.name, key)
     replaced = _make_room(call, bucket, key, current)
     _number(call, bucket, key, obj, current)
+    replicas.offer(call, bucket, key.decode(), obj)
     objects.put(call, bucket.name, key, record=obj)
     keep_content(call, bucket.name, key, obj, pieces)
     return replaced
+
+
+def insert(call: Call, bucket: Bucket, key: bytes, obj: Object, pieces: list[Piece]) -> None:
+    """Put a version that has an id and a place in the order already, made by another bucket."""
+    current, newest = objects.get(call, bucket.name, key), latest_older(call, bucket, key)
+    keep_content(call, bucket.name, key, obj, pieces)
+    is_newest = obj.sequence > max((one.sequence for one in (current, newest) if one), default=0)
+    if is_newest and current is not None:
+        older.put(call, bucket.name, key, -current.sequence, record=current)
+        if not current.version:
+            nulls.put(call, bucket.name, key, record=Null(current.sequence))
+        objects.delete(call, bucket.name, key)
+    if is_newest and not obj.marker:
+        objects.put(call, bucket.name, key, record=obj)
+    else:
+        older.put(call, bucket.name, key, -obj.sequence, record=obj)
 
 
 def mark_deleted(call: Call, bucket: Bucket, key: bytes, owner: str) -> Object | None:
@@ -77,6 +94,7 @@ def mark_deleted(call: Call, bucket: Bucket, key: bytes, owner: str) -> Object |
     marker = Object(0, "", call.now_ms, owner, marker=True)
     _make_room(call, bucket, key, current)
     _number(call, bucket, key, marker, current)
+    replicas.offer(call, bucket, key.decode(), marker)
     objects.delete(call, bucket.name, key)
     older.put(call, bucket.name, key, -marker.sequence, record=marker)
     if not marker.version:
@@ -101,7 +119,14 @@ def delete(call: Call, bucket: Bucket, key: bytes, obj: Object) -> None:
 
 
 def update(call: Call, bucket: Bucket, key: bytes, obj: Object) -> None:
-    """Keep what changed about a version, such as its tags."""
+    """Keep what changed about a version, such as its tags, and let its replicas have it too."""
+    if obj.replication:
+        replicas.offer(call, bucket, key.decode(), obj)
+    save(call, bucket, key, obj)
+
+
+def save(call: Call, bucket: Bucket, key: bytes, obj: Object) -> None:
+    """Keep what changed about a version here."""
     current = objects.get(call, bucket.name, key)
     if current is not None and current.sequence == obj.sequence:
         objects.put(call, bucket.name, key, record=obj)

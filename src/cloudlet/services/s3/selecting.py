@@ -1,0 +1,98 @@
+"""S3 Select: rows of an object in CSV, JSON or Parquet, chosen by SQL where the object lies."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...errors import NotHonoured
+from ...kernel import Call, Conversation
+from ...store import Blobs
+from . import bodies, encryption, errors, scanning, storage
+from .discarding import content_of
+from .encryption import CustomerKey
+from .names import check_key
+from .nouns import Piece, find_bucket
+from .reading import find_object
+from .service import s3
+
+_EVENT = 1 << 18  # bytes of rows in one event
+Rows = Iterator[list[tuple[Any, ...]]]
+
+
+@s3.operation
+async def select_object_content(
+        call: Conversation, bucket: str, key: str, expression: str, expression_type: str,
+        input_serialization: dict[str, Any], output_serialization: dict[str, Any],
+        request_progress: dict[str, Any] | None = None, expected_bucket_owner: str | None = None,
+        sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
+        sse_customer_key_md5: str | None = None) -> dict[str, Any]:
+    """The rows of an object that an expression selects, as a stream of events."""
+    if expression_type != "SQL":
+        raise errors.InvalidExpressionType
+    if output_serialization.keys().isdisjoint(("CSV", "JSON")):
+        raise errors.MalformedXML
+    customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
+
+    def prepare(call: Call) -> tuple[list[Piece], bodies.Reading, int]:
+        found = find_bucket(call, bucket, expected_bucket_owner)
+        obj = find_object(call, found, key, None)
+        if encryption.key_of(call, obj.envelope, customer) is not None:
+            raise NotHonoured("cloudlet does not select from objects that a key of a customer or of KMS "
+                              "encrypts.")
+        storage.check_readable(obj, call.now_ms)
+        pieces = content_of(call, bucket, check_key(key), obj)
+        return pieces, bodies.Reading(call.use(Blobs), pieces, 0, obj.size), obj.size
+
+    pieces, reading, size = await call.transact(prepare)
+    loop = asyncio.get_running_loop()
+    folder = tempfile.TemporaryDirectory(prefix="cloudlet-select-")
+    try:
+        path = await _file(call, pieces, reading, Path(folder.name))
+        names, batches = await loop.run_in_executor(None, scanning.rows, path, expression,
+                                                    input_serialization)
+    except BaseException:
+        folder.cleanup()
+        raise
+    asked = Asked(output_serialization, bool((request_progress or {}).get("Enabled")), size)
+    return {"Payload": _events(names, batches, asked, reading, folder)}
+
+
+class Asked(NamedTuple):
+    """How the rows are wanted, and of how much they are."""
+
+    form: dict[str, Any]
+    progress: bool
+    size: int
+
+
+async def _events(names: list[str], batches: Rows, asked: Asked, held: bodies.Reading,
+                  folder: tempfile.TemporaryDirectory[str]) -> AsyncIterator[dict[str, Any]]:
+    """The rows as events; the object's file is ``held`` until the last."""
+    loop, returned = asyncio.get_running_loop(), 0
+    try:
+        while (batch := await loop.run_in_executor(None, next, batches, None)) is not None:
+            text = scanning.written(batch, names, asked.form)
+            returned += len(text)
+            for at in range(0, len(text), _EVENT):
+                yield {"Records": {"Payload": text[at : at + _EVENT]}}
+        details = {"BytesScanned": asked.size, "BytesProcessed": asked.size, "BytesReturned": returned}
+        if asked.progress:
+            yield {"Progress": {"Details": details}}
+        yield {"Stats": {"Details": details}}
+        yield {"End": {}}
+    finally:
+        del held
+        folder.cleanup()
+
+
+async def _file(call: Conversation, pieces: list[Piece], reading: bodies.Reading, folder: Path) -> Path:
+    """Where the object lies as one file: as it is, or put together."""
+    if len(pieces) == 1 and pieces[0].blob:
+        return call.use(Blobs).path(pieces[0].blob)
+    path = folder / "object"
+    with path.open("wb") as file:
+        async for data in reading:
+            file.write(data)
+    return path
