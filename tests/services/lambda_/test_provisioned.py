@@ -158,7 +158,7 @@ def test_a_reservation_takes_from_what_the_others_share(deploy):
 
 
 def test_functions_that_call_functions_that_call_functions_neither_deadlock_nor_starve(deploy):
-    leaf = deploy("def handler(event, context): return event + 1")
+    leaf = deploy("def handler(event, context): return event + 1", Timeout=60)
     source = """
 import boto3, json, os
 client = boto3.client("lambda")
