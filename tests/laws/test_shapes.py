@@ -70,7 +70,7 @@ names = st.sampled_from(["a", "a\0", "aa", "b", "ä", "\U0001f431"])
     st.sampled_from(["region", "account", "global"]),
 )
 def test_a_table_and_its_indexes_always_agree(run, steps, reach):
-    table = Table("t.pets", Pet, reach=reach, indexes=pets._indexes)
+    table = Table("t.pets", Pet, reach=reach, indexes=pets.indexes)
 
     def check(tx, model):
         here = Here(tx)
