@@ -248,8 +248,8 @@ def test_every_command_explains_itself(tmp_path):
     told = run("--help", cwd=tmp_path).stdout.partition("Commands:")[2]
     listed = re.findall(r"^  (\w+) ", told, re.MULTILINE)
     assert listed == [
-        "up", "deploy", "invoke", "tune", "logs", "events", "replay", "status", "env", "reset", "workflow", "snapshot",
-        "fsck", "coverage", "doctor"]
+        "up", "deploy", "invoke", "tune", "logs", "events", "replay", "status", "env", "reset", "workflow",
+        "snapshot", "fsck", "coverage", "doctor"]
     assert run("frobnicate", cwd=tmp_path).returncode == 2
 
 
