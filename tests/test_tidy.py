@@ -10,6 +10,7 @@ from pathlib import Path
 TOP = Path(__file__).parent.parent
 SOURCE = TOP / "src" / "cloudlet"
 FILE, FUNCTION, LINE = 400, 50, 110  # lines, lines, characters
+ENGINE = (15, 3_500)  # files and lines of the interpreter of workflows
 
 # What may import whom: a package may import those on the lines above its own, and itself.
 ORDER = (
@@ -86,6 +87,12 @@ def test_no_line_is_longer_than_the_page():
     none(f"{path.relative_to(TOP)}:{number} has {len(line)} characters" for path in tree()
          if path.suffix in {".py", ".mjs"} for number, line in enumerate(path.read_text().splitlines(), 1)
          if len(line) > LINE and "noqa: E501" not in line)
+
+
+def test_the_interpreter_of_workflows_is_small():
+    sizes = [len(path.read_text().splitlines()) for path in (SOURCE / "workflow").rglob("*.py")]
+    files, lines = ENGINE
+    assert len(sizes) <= files and sum(sizes) <= lines, (len(sizes), sum(sizes))
 
 
 # -- who imports whom

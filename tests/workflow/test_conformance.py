@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cloudlet.workflow import definition, inspection, records, validation
+from cloudlet.services.stepfunctions import definitions, inspection
+from cloudlet.workflow import definition, records, validation
 
 from .driving import Execution, World
 
@@ -154,7 +155,7 @@ def answer_to(args):
     name = args.get("stateName", "StateName")
     wrong = validation.validate(args["definition"]) if "States" in tree else validation.validate_state(tree)
     if wrong:
-        told = validation.summary(wrong)
+        told = definitions.summary(wrong)
         return {"Error": {"Code": "InvalidDefinition", "Message": told}, "message": told}
     tree = tree if "States" in tree else {"StartAt": name, "States": {name: tree}}
     machine = definition.compile_machine(tree)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from cloudlet.workflow.validation import summary, validate, validate_state
+from cloudlet.services.stepfunctions.definitions import summary
+from cloudlet.workflow.validation import validate, validate_state
 
 P = {"Type": "Pass", "End": True}
 T = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}

@@ -31,14 +31,12 @@ at most 100 states.
 
 **What is left to the service**: names, roles, ARNs, what tasks do (``arn:aws:states:::…``, functions,
 activities), reading items (S3, CSV, JSON, Parquet, manifests) and writing results, and to refuse what it
-doesn't honour, such as Credentials. A redriven distributed Map begins anew, unlike AWS's: refuse it or live
-with it. After SUCCEEDED the memory may be forgotten; after a failure Redrive needs it.
+doesn't honour, such as Credentials. After SUCCEEDED the memory may be forgotten; after a failure Redrive
+needs it.
 """
 
 from .definition import Machine, compile_machine
-from .inspection import Inspection, Mock, inspect
 from .interpreter import step
-from .validation import Diagnostic, summary, validate, validate_state
+from .validation import Diagnostic, validate, validate_state
 
-__all__ = ["Diagnostic", "Inspection", "Machine", "Mock", "compile_machine", "inspect", "step", "summary",
-           "validate", "validate_state"]
+__all__ = ["Diagnostic", "Machine", "compile_machine", "step", "validate", "validate_state"]

@@ -12,7 +12,6 @@ PAYLOAD_BYTES = 262_144  # input, output and result of a state, in UTF-8
 HISTORY_EVENTS = 25_000  # of one execution
 WAIT_S = 99_999_999  # longest Seconds, TimeoutSeconds, HeartbeatSeconds
 WAIT_AHEAD_MS = ((1 << 31) - 1) * 1000  # how far ahead a Wait may look
-DEFINITION_BYTES = 1_048_576
 STATE_NAME = 80  # characters
 INLINE_CONCURRENCY = 40  # iterations of an inline Map at once
 CHILD_CONCURRENCY = 10_000  # child executions of a distributed Map at once

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from . import failures
-from .definition import Iteration, State
+from .definition import Field, Iteration, Port, State
 from .failures import Failure, QueryFailure, RuntimeFailure, check_size
 from .intrinsics import json_text, json_value
 from .jsonata import kind_of
@@ -29,21 +29,21 @@ _chunk = msgspec.msgpack.Decoder(list[str])  # each the JSON of an item
 def begin(run: Run, strand: Strand) -> None:
     """Start the children of a Parallel or Map state."""
     state, scene = run.state(strand), run.scene(strand)
+    if strand.fan and state.iteration:
+        _redrive(run, strand, strand.fan, state.iteration, scene)
+        return
     strand.ticket += 1
+    strand.waits = "children"
     if state.iteration:
         items = prepare(run, strand, scene)
         assert strand.fan
-        strand.waits = "children"
         if state.iteration.distributed:
             _distribute(run, strand, strand.fan, state.iteration, scene)
         _store(run, strand, strand.fan, [json_text(item) for item in items])
-        if strand.waits == "children":
-            run.turn("fan", strand)
-        return
-    inflow(run, scene, state)
-    run.note(strand, "ParallelStateStarted")
-    strand.fan = Fan(strand.last, total=len(state.branches), limit=len(state.branches))
-    strand.waits = "children"
+    else:
+        inflow(run, scene, state)
+        run.note(strand, "ParallelStateStarted")
+        strand.fan = Fan(strand.last, total=len(state.branches), limit=len(state.branches))
     run.turn("fan", strand)
 
 
@@ -77,46 +77,62 @@ def _items(run: Run, state: State, iteration: Iteration, scene: Scene) -> list[A
 
 
 def _tolerance(run: Run, fan: Fan, iteration: Iteration, scene: Scene) -> None:
-    for field, name in ((iteration.tolerated_count, "ToleratedFailureCount"),
-                        (iteration.tolerated_percentage, "ToleratedFailurePercentage")):
-        if field is None:
-            continue
-        value = field.value(scene)
-        try:
-            found = float(value) if kind_of(value) in ("number", "string") else math.nan
-        except (ValueError, OverflowError):
-            found = math.nan
-        if not math.isfinite(found):
-            raise not_valid(field, value, "integer" if name.endswith("Count") else "float")
-        if name.endswith("Count"):
-            if found < 0:
-                raise RuntimeFailure("ToleratedFailureCount cannot be negative.")
-            fan.tolerated = int(found)
-            look(run, "toleratedFailureCount", int(found))
-        else:
-            if not 0 <= found <= 100:
-                raise RuntimeFailure("ToleratedFailurePercentage must be between 0 and 100.")
-            fan.percentage = found
-            look(run, "toleratedFailurePercentage", found)
+    if field := iteration.tolerated_count:
+        found = _tolerated(field, scene, "integer")
+        if found < 0:
+            raise RuntimeFailure("ToleratedFailureCount cannot be negative.")
+        fan.tolerated = int(found)
+        look(run, "toleratedFailureCount", int(found))
+    if field := iteration.tolerated_percentage:
+        fan.percentage = _tolerated(field, scene, "float")
+        if not 0 <= fan.percentage <= 100:
+            raise RuntimeFailure("ToleratedFailurePercentage must be between 0 and 100.")
+        look(run, "toleratedFailurePercentage", fan.percentage)
+
+
+def _tolerated(field: Field, scene: Scene, kind: str) -> float:
+    value = field.value(scene)
+    try:
+        found = float(value) if kind_of(value) in ("number", "string") else math.nan
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise not_valid(field, value, kind)
+    return found
 
 
 def _distribute(run: Run, strand: Strand, fan: Fan, iteration: Iteration, scene: Scene) -> None:
     """Record a Map Run, and have its items read if they are elsewhere."""
-    reader = iteration.reader
     if iteration.batched:
         fan.batch = number(iteration.batch_items, scene, least=1) or _CHUNK * _CHUNK
         fan.batch_bytes = number(iteration.batch_bytes, scene, least=1) or 0
-    most = number(reader.max_items, scene, least=-(1 << 60)) if reader else None
     machine = run.origin.machine_arn.replace(":stateMachine:", ":mapRun:")
     fan.run = f"{machine}/{iteration.label or run.world.uuid()}:{run.world.uuid()}"
     run.note(strand, "MapRunStarted", {"mapRunArn": fan.run})
-    if reader:
-        if most is not None and most < 0:
-            raise Failure("States.ItemReaderFailed", "field MaxItems must be positive")
-        fan.reading, strand.waits = True, "items"
-        arguments = json_text(reader.arguments(scene))
-        run.effects.append(ReadItems(strand.id, strand.ticket, reader.resource, arguments, reader.config,
-                                     most or None))
+    if iteration.reader:
+        fan.reading = True
+        _ask(run, strand, iteration.reader, scene)
+
+
+def _ask(run: Run, strand: Strand, reader: Port, scene: Scene) -> None:
+    """Have items read that are elsewhere."""
+    most = number(reader.max_items, scene, least=-(1 << 60))
+    if most is not None and most < 0:
+        raise Failure("States.ItemReaderFailed", "field MaxItems must be positive")
+    strand.waits = "items"
+    run.effects.append(ReadItems(strand.id, strand.ticket, reader.resource,
+                                 json_text(reader.arguments(scene)), reader.config, most or None))
+
+
+def _redrive(run: Run, strand: Strand, fan: Fan, iteration: Iteration, scene: Scene) -> None:
+    """Go on with a Map Run that was not successful. The ticket stays: children may still be on their way."""
+    fan.redrives += 1
+    fan.redo, fan.running, fan.failed = (0 if fan.started else -1), 0, 0
+    strand.waits = "children"
+    run.note(strand, "MapRunRedriven", {"mapRunArn": fan.run, "redriveCount": fan.redrives})
+    if iteration.reader and fan.reading:
+        _ask(run, strand, iteration.reader, scene)
+    run.turn("fan", strand)
 
 
 def read(run: Run, strand: Strand, event: ItemsRead) -> None:
@@ -144,11 +160,13 @@ def proceed(run: Run, strand: Strand) -> None:
     state, fan = run.state(strand), strand.fan
     assert fan
     for _ in range(_AT_ONCE):
-        if fan.next >= fan.total or fan.running >= fan.limit:
+        if fan.running >= fan.limit or (fan.next >= fan.total and fan.redo < 0):
             break
         if state.iteration is None:
             given = inflow(run, run.scene(strand), state)
             _begin(run, strand, fan, state.branches[fan.next], given, fan.base)
+        elif fan.redo >= 0:
+            _redo(run, strand, fan, state.iteration)
         elif state.iteration.distributed:
             _child(run, strand, fan, state.iteration)
         else:
@@ -156,12 +174,12 @@ def proceed(run: Run, strand: Strand) -> None:
     else:
         run.turn("fan", strand)
         return
-    if not fan.running and fan.next >= fan.total and not fan.reading and strand.waits == "children":
+    if strand.waits == "children" and fan.redo < 0 and fan.next >= fan.total and not fan.running:
         join(run, strand)
 
 
 def _iterate(run: Run, strand: Strand, fan: Fan, iteration: Iteration) -> None:
-    value, item = _next(run, strand, fan, iteration)
+    value, item = _item(run, strand, iteration, fan.next)
     last = run.record("MapIterationStarted", fan.base, {"index": fan.next, "name": strand.state})
     child = _begin(run, strand, fan, iteration.start, value, last)
     run.memory.put(("item", child.id, 0), json_text(item).encode())
@@ -182,10 +200,8 @@ def _count(fan: Fan, items: int) -> None:
     fan.running += 1
 
 
-def _next(run: Run, strand: Strand, fan: Fan, iteration: Iteration,
-          at: int = -1) -> tuple[Any, dict[str, Any]]:
-    """The next item as its iteration gets it, and as the context object shows it."""
-    at = fan.next if at < 0 else at
+def _item(run: Run, strand: Strand, iteration: Iteration, at: int) -> tuple[Any, dict[str, Any]]:
+    """An item as its iteration gets it, and as the context object shows it."""
     chunk = _chunk.decode(run.memory.get(("items", strand.id, at // _CHUNK)) or b"\x90")
     value = json_value(chunk[at % _CHUNK])
     item: dict[str, Any] = {"Index": at, "Value": value}
@@ -202,23 +218,28 @@ def _next(run: Run, strand: Strand, fan: Fan, iteration: Iteration,
 
 def _child(run: Run, strand: Strand, fan: Fan, iteration: Iteration) -> None:
     """Ask for a child execution with the next item, or the next batch of them."""
-    value, _ = _next(run, strand, fan, iteration)
-    count = 1
-    if fan.batch:
-        items, size = [value], len(json_text(value).encode())
-        while count < min(fan.batch, fan.total - fan.next):
-            more, _ = _next(run, strand, fan, iteration, fan.next + count)
-            size += len(json_text(more).encode())
-            if fan.batch_bytes and size > fan.batch_bytes:
-                break
-            items.append(more)
-            count += 1
-        value = {"Items": items}
-        if iteration.batch_input:
-            value["BatchInput"] = iteration.batch_input(run.scene(strand))
+    items, size = list[Any](), 0
+    while len(items) < max(min(fan.batch, fan.total - fan.next), 1):
+        item, _ = _item(run, strand, iteration, fan.next + len(items))
+        size += len(json_text(item).encode()) if fan.batch_bytes else 0
+        if items and size > fan.batch_bytes:
+            break
+        items.append(item)
+    value = {"Items": items} if fan.batch else items[0]
+    if iteration.batch_input:
+        value["BatchInput"] = iteration.batch_input(run.scene(strand))
     run.effects.append(StartChild(strand.id, strand.ticket, fan.started, iteration.start, json_text(value),
-                                  count, iteration.express, fan.run))
-    _count(fan, count)
+                                  len(items), iteration.express, fan.run))
+    _count(fan, len(items))
+
+
+def _redo(run: Run, strand: Strand, fan: Fan, iteration: Iteration) -> None:
+    """Have the next child taken up again, unless it has succeeded."""
+    if run.memory.get(("result", strand.id, fan.redo)) is None:
+        run.effects.append(StartChild(strand.id, strand.ticket, fan.redo, iteration.start, "", 0,
+                                      iteration.express, fan.run, again=True))
+        fan.running += 1
+    fan.redo = fan.redo + 1 if fan.redo + 1 < fan.started else -1
 
 
 def ended(run: Run, child: Strand) -> None:
@@ -244,7 +265,10 @@ def child_ended(run: Run, strand: Strand, event: ChildEnded) -> None:
     """A child execution of a distributed Map has ended."""
     fan = strand.fan
     assert fan
-    fan.running -= 1
+    if not 0 <= fan.redo <= event.index:  # else it is of before a redrive, and its turn is yet to come
+        fan.running -= 1
+    elif event.output is None:
+        return
     if event.output is None:
         fan.failed += event.items
         if exceeds(fan, fan.failed):
@@ -313,7 +337,8 @@ def again(run: Run, strand: Strand) -> None:
             child.last = max(child.last, strand.last)
             again(run, child)
     else:
-        run.drop_children(strand)
+        if strand.fan and not strand.fan.run:
+            run.drop_children(strand)
         run.turn("enter" if strand.waits == "enter" else "again", strand)
 
 

@@ -70,6 +70,7 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     machine_name: str
     start_ms: int
     start_at: str = ""  # the state it starts at, if not the machine's; for the children of a distributed Map
+    express: bool = False  # its history may have any number of events
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -102,6 +103,8 @@ class Fan(msgspec.Struct, array_like=True):
     batch_bytes: int = 0
     run: str = ""  # the ARN of a distributed Map's run
     children: list[int] = []  # strands that run or have failed; not those of a distributed Map
+    redrives: int = 0
+    redo: int = -1  # the next child to look at, in case it has not succeeded; -1: none
 
 
 class Strand(msgspec.Struct, array_like=True):
@@ -266,6 +269,7 @@ class StartChild(msgspec.Struct, frozen=True, tag=True):
     items: int
     express: bool
     map_run: str  # its ARN
+    again: bool = False  # the child has been started before, and is taken up again if it has failed
 
 
 class WriteResults(msgspec.Struct, frozen=True, tag=True):

@@ -161,7 +161,7 @@ class Run:
 
     def record(self, type: str, previous: int, details: dict[str, Any] | None = None) -> int:
         """Append an event to the history; its id."""
-        if self.head.events >= HISTORY_EVENTS - 1 and type not in _FINAL:
+        if self.head.events >= HISTORY_EVENTS - 1 and type not in _FINAL and not self.origin.express:
             raise HistoryFull
         self.head.events += 1
         self.history.append(Recorded(self.head.events, previous, type, self.now_ms, details))
@@ -186,14 +186,10 @@ class Run:
     def settle(self, strand: Strand, *, answered: bool = False) -> None:
         """End a wait: nobody is to answer it any more."""
         self.untime(strand)
-        if not answered and strand.waits in ("task", "children", "items", "results") and (
-                strand.waits != "children" or self._outside(strand)):
+        outside = strand.waits == "children" and strand.fan and strand.fan.run
+        if not answered and (outside or strand.waits in ("task", "items", "results")):
             self.effects.append(records.Abandon(strand.id, strand.ticket))
         strand.waits = ""
-
-    def _outside(self, strand: Strand) -> bool:
-        iteration = self.state(strand).iteration
-        return iteration is not None and iteration.distributed
 
     # -- what templates may know
 

@@ -10,6 +10,7 @@ from .run import Run, data
 from .templates import Scene, place, whole_number
 
 _PHASES = {"run": "Failed", "start": "StartFailed", "submit": "SubmitFailed"}
+_KINDS = {"activity": "Activity", "function": "LambdaFunction"}
 
 
 def schedule(run: Run, strand: Strand) -> None:
@@ -43,10 +44,8 @@ def schedule(run: Run, strand: Strand) -> None:
 def kind_of(resource: str) -> tuple[str, dict[str, str]]:
     """How a task's events are called, and what they name beside; functions and activities name nothing."""
     parts = resource.split(":")
-    if len(parts) > 6 and parts[5] == "activity":
-        return "Activity", {}
-    if len(parts) > 6 and parts[5] == "function":
-        return "LambdaFunction", {}
+    if len(parts) > 6 and parts[5] in _KINDS:
+        return _KINDS[parts[5]], {}
     return "Task", {"resource": parts[-1], "resourceType": ":".join(parts[5:-1])}
 
 

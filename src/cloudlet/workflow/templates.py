@@ -5,6 +5,7 @@ as it is, and shared: nobody may change a value, only build another.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from .failures import Failure
@@ -33,7 +34,7 @@ class Scene:
         self.value: Any = value  # what ``$`` is at the moment
         self.result: Any = _NOTHING
         self.error: Any = _NOTHING
-        self.context, self.variables = _once(context), _once(variables)
+        self.context, self.variables = cache(context), cache(variables)
         self.world, self.now_ms = world, now_ms
 
     def states(self, *, context: bool) -> dict[str, Any]:
@@ -61,18 +62,6 @@ class Scene:
     def shown(self) -> str:
         """The input, for messages."""
         return json_text(self.value)
-
-
-def _once(work: Callable[[], Any]) -> Callable[[], Any]:
-    """The same, done when it is first asked for and kept."""
-    found: list[Any] = []
-
-    def known() -> Any:
-        if not found:
-            found.append(work())
-        return found[0]
-
-    return known
 
 
 _NOTHING = object()

@@ -94,13 +94,6 @@ def validate_state(body: dict[str, Any], name: str = "StateName") -> list[Diagno
     return list(_Check(False, False).state(body, f"/States/{name}", name))
 
 
-def summary(diagnostics: list[Diagnostic]) -> str:
-    """The message of AWS's InvalidDefinition."""
-    told = ", ".join(f"{one.code}: {one.message}" + (f" at {one.location}" if one.location else "")
-                     for one in diagnostics if one.severity == "ERROR")
-    return f"Invalid State Machine Definition: '{told}'"
-
-
 def _wrong(message: str, location: str | None, code: str = _SCHEMA) -> Diagnostic:
     return Diagnostic("ERROR", code, message, location)
 

@@ -130,3 +130,10 @@ def test_a_log_that_is_not_there_is_refused(flow, sfn):
                 "logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:nowhere:*"}}]})
     with pytest.raises(sfn.exceptions.InvalidLoggingConfiguration):
         flow({"Type": "Succeed"}, loggingConfiguration={"level": "ALL"})
+
+
+def test_a_history_may_have_more_events_than_that_of_a_standard_execution(flow):
+    machine = flow({"Type": "Map", "End": True, "ResultSelector": {"n.$": "States.ArrayLength($)"},
+                    "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}},
+                   kind="EXPRESS")
+    assert json.loads(machine.sync(list(range(6_500)))["output"]) == {"n": 6_500}  # four events each

@@ -39,7 +39,14 @@ def check(call: Call, definition: str, kind: str) -> None:
     """Refuse a definition that can't be run."""
     found = diagnostics(call.kernel.services, definition, kind)
     if any(one.severity == "ERROR" for one in found):
-        raise InvalidDefinition(workflow.summary(found))
+        raise InvalidDefinition(summary(found))
+
+
+def summary(diagnostics: list[Diagnostic]) -> str:
+    """The message of AWS's InvalidDefinition."""
+    told = ", ".join(f"{one.code}: {one.message}" + (f" at {one.location}" if one.location else "")
+                     for one in diagnostics if one.severity == "ERROR")
+    return f"Invalid State Machine Definition: '{told}'"
 
 
 def diagnostics(services: Services, definition: str, kind: str) -> list[Diagnostic]:

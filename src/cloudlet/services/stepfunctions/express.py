@@ -71,7 +71,7 @@ class Live:
         """Run to the end."""
         order, chosen = self._order, self._chosen
         origin = flow.Origin(self.arn, order.name, chosen.role_arn, machine_arn(self._call, order.machine),
-                             order.machine, order.started_ms, order.start_at)
+                             order.machine, order.started_ms, order.start_at, express=True)
         self._events.append(flow.Start(origin, order.input))
         shelf, world = flow.Shelf(), _World(self._call)
         try:
@@ -83,6 +83,8 @@ class Live:
                         await self._log(step.history)
                     for effect in step.effects:
                         self._effect(effect)
+                    if self._events:
+                        await asyncio.sleep(0)  # a long execution lets others have their turn
                 if self._finish is not None:
                     return self._finish
                 await self._rest()

@@ -14,7 +14,7 @@ from ...fabric import timers
 from ...kernel import Call, Conversation
 from ...workflow import records as flow
 from ...workflow.intrinsics import json_value
-from . import engine, express, history, maps, readers, settings, starting, writers
+from . import engine, express, history, maps, readers, redriving, settings, starting, writers
 from .compiled import ready
 from .maps import Outcome, map_runs, outcomes
 from .memory import Rows
@@ -33,14 +33,10 @@ Work = dict[str, Any]
 def start_item(call: Call, *, machine: str, name: str, run: str, child: Work) -> None:
     """Start a Standard child."""
     effect = msgspec.convert(child, type=flow.StartChild)
+    waiter = Waiter(machine, name, run, effect.strand, effect.ticket, "child", effect.index, effect.items)
     parent = engine.find(call, machine, name, run)
     if parent is None or not engine.is_awaited(call, parent, effect.strand, effect.ticket):
-        maps.ended(call, effect.map_run, ABORTED, effect.items)
-        return
-    waiter = Waiter(machine, name, run, effect.strand, effect.ticket, "child", effect.index, effect.items)
-    known = maps.done_before(call, effect)
-    if known is not None:
-        _ended(call, effect.map_run, waiter, known)
+        _ended(call, effect.map_run, waiter, _never_started(call, effect))
         return
     record = Execution(starting.new_id(call), call.ids.uuid(), maps.label_of(effect.map_run), parent.revision,
                        call.now_ms, map_run=effect.map_run, waiter=waiter, items=effect.items)
@@ -51,13 +47,40 @@ def start_item(call: Call, *, machine: str, name: str, run: str, child: Work) ->
 def item_ended(call: Call, *, machine: str, name: str, run: str) -> None:
     """A Standard child has ended: its parent hears of it."""
     record = executions.get(call, machine, name)
-    if record is None or record.id != run or record.waiter is None:
+    if record is None or record.id != run or record.waiter is None or record.status == RUNNING:
         return
     first, last = history.first(call, record).details or {}, history.last(call, record).details or {}
     _ended(call, record.map_run, record.waiter, Outcome(
         execution_arn(call, machine, name), record.status, first["input"], record.started_ms,
-        record.stopped_ms, last.get("output") if record.status == SUCCEEDED else None, last.get("error"),
-        last.get("cause")))
+        record.stopped_ms, record.items, last.get("output") if record.status == SUCCEEDED else None,
+        last.get("error"), last.get("cause")))
+
+
+@stepfunctions.task
+def redrive_item(call: Call, *, machine: str, name: str, run: str, child: Work) -> None:
+    """Take up a child that has failed; one that has not ended yet is left to itself."""
+    effect = msgspec.convert(child, type=flow.StartChild)
+    parent = engine.find(call, machine, name, run)
+    outcome = outcomes.get(call, effect.map_run, effect.index)
+    if parent is None or outcome is None or not engine.is_awaited(call, parent, effect.strand, effect.ticket):
+        return
+    record = executions.get(call, *outcome.arn.split(":")[6:]) if outcome.arn and not effect.express else None
+    if outcome.status != SUCCEEDED and record is not None and redriving.has_room(call, record):
+        maps.taken_up(call, effect, outcome)
+        redriving.take_up(call, record)
+    elif outcome.status != SUCCEEDED and (effect.express or not outcome.arn):
+        maps.taken_up(call, effect, outcome)
+        maps.order(call, parent, msgspec.structs.replace(effect, input=outcome.input, items=outcome.items,
+                                                         again=False))
+    else:
+        if outcome.status != SUCCEEDED:
+            maps.lost(call, effect, outcome)
+        engine.drive(call, parent, flow.ChildEnded(effect.strand, effect.ticket, effect.index, outcome.output,
+                                                   outcome.items))
+
+
+def _never_started(call: Call, effect: flow.StartChild) -> Outcome:
+    return Outcome("", ABORTED, effect.input, call.now_ms, call.now_ms, effect.items)
 
 
 def _ended(call: Call, map_run: str, waiter: Waiter, outcome: Outcome) -> None:
@@ -84,11 +107,7 @@ async def run_item(call: Conversation, *, machine: str, name: str, run: str, chi
     def prepare(inner: Call) -> express.Order | None:
         parent = engine.find(inner, machine, name, run)
         if parent is None or not engine.is_awaited(inner, parent, effect.strand, effect.ticket):
-            maps.ended(inner, effect.map_run, ABORTED, effect.items)
-            return None
-        known = maps.done_before(inner, effect)
-        if known is not None:
-            _ended(inner, effect.map_run, waiter, known)
+            _ended(inner, effect.map_run, waiter, _never_started(inner, effect))
             return None
         return express.Order(maps.label_of(effect.map_run), parent.revision, inner.ids.uuid(),
                              inner.ids.uuid(), effect.input, inner.now_ms, start_at=effect.start_at)
@@ -98,13 +117,16 @@ async def run_item(call: Conversation, *, machine: str, name: str, run: str, chi
         return
     finish, arn = await express.execute(call, order)
     await call.transact(lambda inner: _ended(inner, effect.map_run, waiter, Outcome(
-        arn, finish.status, effect.input, order.started_ms, inner.now_ms, finish.output, finish.error,
-        finish.cause)))
+        arn, finish.status, effect.input, order.started_ms, inner.now_ms, effect.items, finish.output,
+        finish.error, finish.cause)))
 
 
 @stepfunctions.task
 def stop_items(call: Call, *, map_run: str) -> None:
-    """Stop the children of a Map Run that still run."""
+    """Stop the children of a Map Run that still run, unless it has been redriven."""
+    found = map_runs.get(call, map_run)
+    if found is not None and found.status == RUNNING:
+        return
     entries = [entry for _, entry in listed.items(call, map_run, RUNNING, limit=_STOPPED)]
     for entry in entries:
         record = executions.get(call, entry.machine, entry.name)
@@ -176,8 +198,10 @@ def _hand_over(call: Call, machine: str, name: str, run: str, said: flow.ItemsRe
     record = engine.find(call, machine, name, run)
     if record is None or not engine.is_awaited(call, record, said.strand, said.ticket):
         return False
-    rows = Rows(call, run)
-    rows.put((_READ, said.strand, said.ticket), str(done).encode())
+    rows, key = Rows(call, run), (_READ, said.strand, said.ticket)
+    if int(rows.get(key) or b"0") != done - len(said.items):  # another has come further: before a redrive
+        return False
+    rows.put(key, str(done).encode())
     rows.flush()
     engine.drive(call, record, said)
     return True

@@ -29,15 +29,22 @@ def describe_map_run(call: Call, map_run_arn: str) -> Config:
         "mapRunArn": run.arn, "executionArn": execution_arn(call, run.machine, run.name),
         "status": run.status, "startDate": run.started_ms / 1000, "maxConcurrency": run.limit,
         "toleratedFailurePercentage": run.percentage, "toleratedFailureCount": run.tolerated,
-        "itemCounts": _counts(run.items, run.taken, run.total, run.written),
-        "executionCounts": _counts(run.executions, run.begun, run.begun, run.written), "redriveCount": 0}
+        "itemCounts": _counts(run.items, run.taken, run.total) | _redrives(run, 1),
+        "executionCounts": _counts(run.executions, run.begun, run.begun) | _redrives(run, 0),
+        "redriveCount": run.redrives}
+    if run.redrives:
+        found["redriveDate"] = run.redriven_ms / 1000
     return found | ({"stopDate": run.stopped_ms / 1000} if run.stopped_ms else {})
 
 
-def _counts(ended: dict[str, int], begun: int, total: int, written: int) -> dict[str, int]:
+def _counts(ended: dict[str, int], begun: int, total: int) -> dict[str, int]:
     found = {name: ended.get(status, 0) for status, name in _ENDS.items()}
-    return {**found, "pending": total - begun, "running": begun - sum(found.values()), "total": total,
-            "resultsWritten": written, "failuresNotRedrivable": 0, "pendingRedrive": 0}
+    return {**found, "pending": total - begun, "running": begun - sum(found.values()), "total": total}
+
+
+def _redrives(run: MapRun, which: int) -> dict[str, int]:
+    return {"resultsWritten": run.written, "failuresNotRedrivable": run.lost[which],
+            "pendingRedrive": run.waiting[which] if run.status == RUNNING else 0}
 
 
 @stepfunctions.operation

@@ -39,19 +39,23 @@ class MapRun(msgspec.Struct):
     begun: int = 0  # children
     taken: int = 0  # items that children got
     written: int = 0
-    before: str = ""  # the Map Run that failed, of which this is the redriven one
     executions: dict[str, int] = {}
     items: dict[str, int] = {}
+    redrives: int = 0
+    redriven_ms: int = 0
+    waiting: tuple[int, int] = (0, 0)  # children, and their items, that are yet to be redriven
+    lost: tuple[int, int] = (0, 0)  # those that can't be
 
 
 class Outcome(msgspec.Struct):
-    """How it ended with a child."""
+    """How it ended with a child. One without an ARN was never started: its Map had failed before."""
 
     arn: str
     status: str
     input: str
     started_ms: int
     stopped_ms: int
+    items: int = 1
     output: str | None = None
     error: str | None = None
     cause: str | None = None
@@ -75,7 +79,7 @@ def follow(call: Call, record: Execution, rows: Rows, event: flow.Event, step: f
         run.total += len(event.items)
         map_runs.put(call, run.arn, record=run)
     for one in told:
-        if one.type == "MapRunStarted":
+        if one.type in ("MapRunStarted", "MapRunRedriven"):
             _begin(call, record, rows, str((one.details or {})["mapRunArn"]), step)
         elif run := _of(call, rows, getattr(event, "strand", -1)):
             close(call, run, FAILED if one.type == "MapRunFailed" else SUCCEEDED)
@@ -85,21 +89,43 @@ def follow(call: Call, record: Execution, rows: Rows, event: flow.Event, step: f
 
 
 def _begin(call: Call, record: Execution, rows: Rows, arn: str, step: flow.Step) -> None:
-    run = MapRun(arn, record.machine, record.name, record.id, call.now_ms)
-    candidates = [one.strand for one in step.effects if isinstance(one, flow.StartChild | flow.ReadItems)]
+    """A Map Run begins, or goes on."""
+    run = map_runs.get(call, arn)
+    if run is None:
+        run = MapRun(arn, record.machine, record.name, record.id, call.now_ms)
+        runs_of.put(call, record.id, call.now_ms, arn, record=Entry(arn))
+    else:
+        _reopen(call, run)
+    place = _place(rows, arn, step)
+    if place is None:  # it had nothing to do, or could not
+        failed = any(one.type == "MapRunFailed" for one in step.history)
+        close(call, run, FAILED if failed else SUCCEEDED)
+        return
+    run.strand, fan = place
+    run.limit, run.total = fan.limit, fan.total
+    run.tolerated, run.percentage = max(int(fan.tolerated), 0), max(fan.percentage, 0)
+    rows.put((_KIND, run.strand, 0), arn.encode())
+    map_runs.put(call, arn, record=run)
+
+
+def _reopen(call: Call, run: MapRun) -> None:
+    run.status, run.stopped_ms, run.lost = RUNNING, 0, (0, 0)
+    run.redrives, run.redriven_ms = run.redrives + 1, call.now_ms
+    children, items = (sum(one.values()) - one.get(SUCCEEDED, 0) for one in (run.executions, run.items))
+    run.waiting = (children, items)
+
+
+def _place(rows: Rows, arn: str, step: flow.Step) -> tuple[int, flow.Fan] | None:
+    """The strand of a Map Run, which a step has begun, and what is counted there."""
+    work = flow.StartChild | flow.ReadItems | flow.WriteResults
+    candidates = [one.strand for one in step.effects if isinstance(one, work)]
     candidates += [id for _, id in _head(rows.get(("head", -1, 0)) or b"\x90").pending]
     for id in dict.fromkeys(candidates):
         known = rows.get(("strand", id, 0))
         fan = _strand(known).fan if known else None
         if fan and fan.run == arn:
-            run.strand, run.limit, run.total = id, fan.limit, fan.total
-            run.tolerated, run.percentage = max(int(fan.tolerated), 0), max(fan.percentage, 0)
-            run.before = _failed(call, record, id) if record.redrives else ""
-            rows.put((_KIND, id, 0), arn.encode())
-    map_runs.put(call, arn, record=run)
-    runs_of.put(call, record.id, call.now_ms, arn, record=Entry(arn))
-    if run.strand < 0:  # it had nothing to do
-        close(call, run, SUCCEEDED)
+            return id, fan
+    return None
 
 
 def _of(call: Call, rows: Rows, strand: int) -> MapRun | None:
@@ -118,13 +144,20 @@ def _start_child(call: Call, record: Execution, effect: flow.StartChild) -> None
     run = map_runs.get(call, effect.map_run)
     if run is None:
         return
-    run.begun, run.taken = run.begun + 1, run.taken + effect.items
-    map_runs.put(call, run.arn, record=run)
+    if not effect.again:
+        run.begun, run.taken = run.begun + 1, run.taken + effect.items
+        map_runs.put(call, run.arn, record=run)
+    order(call, record, effect)
+
+
+def order(call: Call, record: Execution, effect: flow.StartChild) -> None:
+    """Have a child started, or taken up again, in a transaction of its own."""
+    task = "redrive_item" if effect.again else "run_item" if effect.express else "start_item"
     timers.schedule(
         call,
-        "run_item" if effect.express else "start_item",
+        task,
         at_ms=call.now_ms,
-        id=f"states/{record.id}/{effect.strand}/{effect.ticket}/child/{effect.index}",
+        id=f"states/{record.id}/{effect.strand}/{effect.ticket}/{task}/{effect.index}",
         machine=record.machine,
         name=record.name,
         run=record.id,
@@ -162,20 +195,28 @@ def label_of(arn: str) -> str:
     return read(arn, MAP_RUN).name
 
 
-def _failed(call: Call, record: Execution, strand: int) -> str:
-    """The last Map Run of a strand, whose state is run again."""
-    for _, entry in runs_of.items(call, record.id, reverse=True):
-        run = map_runs.get(call, entry.arn)
-        if run is not None and run.strand == strand and run.status in (FAILED, ABORTED):
-            return run.arn
-    return ""
-
-
-def done_before(call: Call, effect: flow.StartChild) -> Outcome | None:
-    """What a child came to that had succeeded with the same input before its Map was redriven."""
+def taken_up(call: Call, effect: flow.StartChild, outcome: Outcome) -> None:
+    """A child that had failed is redriven: it doesn't count as failed any more."""
+    outcomes.delete(call, effect.map_run, effect.index)
     run = map_runs.get(call, effect.map_run)
-    found = outcomes.get(call, run.before, effect.index) if run and run.before else None
-    return found if found and found.status == SUCCEEDED and found.input == effect.input else None
+    if run is not None:
+        run.executions = dict(Counter(run.executions) - Counter({outcome.status: 1}))
+        run.items = dict(Counter(run.items) - Counter({outcome.status: outcome.items}))
+        _waits_no_more(run, outcome)
+        map_runs.put(call, run.arn, record=run)
+
+
+def lost(call: Call, effect: flow.StartChild, outcome: Outcome) -> None:
+    """A child that had failed can't be redriven."""
+    run = map_runs.get(call, effect.map_run)
+    if run is not None:
+        run.lost = (run.lost[0] + 1, run.lost[1] + outcome.items)
+        _waits_no_more(run, outcome)
+        map_runs.put(call, run.arn, record=run)
+
+
+def _waits_no_more(run: MapRun, outcome: Outcome) -> None:
+    run.waiting = (max(run.waiting[0] - 1, 0), max(run.waiting[1] - outcome.items, 0))
 
 
 def forget(call: Call, record: Execution) -> None:

@@ -1,7 +1,7 @@
 """Redriving: an execution that failed is taken up again where it failed.
 
-What had succeeded stays; the state that failed is run again with the input it had. A distributed Map gets a
-new Map Run, in which the children that had succeeded are not run again: they come to what they came to.
+What had succeeded stays; the state that failed is run again with the input it had. A distributed Map goes on
+with its Map Run: children that failed are redriven in their turn, Express ones started anew.
 """
 
 from ...kernel import Call
@@ -20,12 +20,22 @@ def redrive_execution(call: Call, execution_arn: str, client_token: str | None =
         return {"redriveDate": record.redriven_ms / 1000}
     if reason := _reason(call, record):
         raise ExecutionNotRedrivable(f"Execution Not Redrivable: '{reason}'")
+    record.redrive_token = client_token or ""
+    take_up(call, record)
+    return {"redriveDate": call.now_ms / 1000}
+
+
+def take_up(call: Call, record: Execution) -> None:
+    """Let an execution that had ended go on where it failed."""
     engine.keep_on(call, record)
-    record.redrives, record.redriven_ms = record.redrives + 1, call.now_ms
-    record.redrive_token, record.stopped_ms = client_token or "", 0
+    record.redrives, record.redriven_ms, record.stopped_ms = record.redrives + 1, call.now_ms, 0
     enter(call, record, RUNNING)
     engine.drive(call, record, Redrive())
-    return {"redriveDate": call.now_ms / 1000}
+
+
+def has_room(call: Call, record: Execution) -> bool:
+    """Whether the history of an execution can be continued."""
+    return history.last(call, record).id < limits.REDRIVE_EVENTS
 
 
 def status(call: Call, record: Execution) -> Config:
@@ -46,6 +56,6 @@ def _reason(call: Call, record: Execution) -> str | None:
         return f"Execution is {record.status} and cannot be redriven"
     if call.now_ms - record.stopped_ms > limits.REDRIVABLE_MS:
         return "Execution has exceeded the redrivable period of 14 days"
-    if history.last(call, record).id >= limits.REDRIVE_EVENTS:
+    if not has_room(call, record):
         return "Execution history event limit exceeded"
     return None

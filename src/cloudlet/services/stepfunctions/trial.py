@@ -7,10 +7,9 @@ import msgspec
 from ... import workflow
 from ...errors import AwsError, NotHonoured, ValidationException
 from ...kernel import Call, Conversation
-from ...workflow import inspection
 from ...workflow import records as flow
 from ...workflow.definition import Machine, compile_machine, every_state
-from . import definitions, endpoints, integrations, performing, settings
+from . import definitions, endpoints, inspection, integrations, performing, settings
 from .errors import InvalidDefinition, InvalidExecutionInput
 from .limits import TEST_STATE_MS
 from .naming import EXPRESS, machine_arn
@@ -85,7 +84,7 @@ def _trial(definition: str, name: str | None, input: str | None, role_arn: str |
     try:
         tree = msgspec.json.decode(definition)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InvalidDefinition(workflow.summary([workflow.Diagnostic(
+        raise InvalidDefinition(definitions.summary([workflow.Diagnostic(
             "ERROR", "INVALID_JSON_DESCRIPTION", str(error))])) from None
     whole = isinstance(tree, dict) and "States" in tree
     name = name or _ALONE
@@ -95,7 +94,7 @@ def _trial(definition: str, name: str | None, input: str | None, role_arn: str |
         wrong = workflow.validate_state(tree, name)
         tree = {"StartAt": name, "States": {name: tree}}
     if wrong:
-        raise InvalidDefinition(workflow.summary(wrong))
+        raise InvalidDefinition(definitions.summary(wrong))
     body = next((body for one, body in every_state(tree) if one == name), None)
     if body is None:
         raise ValidationException("State not found in definition")

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from . import fan, interpreter, tasks
-from .definition import Machine
-from .failures import Failure, check_size
-from .intrinsics import json_text, json_value
-from .records import Origin, Shelf, Strand, World
-from .run import Run
+from ...workflow import fan, interpreter, tasks
+from ...workflow.definition import Machine
+from ...workflow.failures import Failure, check_size
+from ...workflow.intrinsics import json_text, json_value
+from ...workflow.records import Origin, Shelf, Strand, World
+from ...workflow.run import Run
 
 _REAL = frozenset(("Pass", "Choice", "Wait", "Succeed", "Fail"))
 

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from cloudlet.workflow import definition, inspection, records
+from cloudlet.services.stepfunctions import inspection
+from cloudlet.workflow import definition, records
 
-from .driving import World
+from ...workflow.driving import World
 
 ORIGIN = records.Origin("arn:aws:states:us-east-1:1:express:m:n", "n", "r",
                         "arn:aws:states:us-east-1:1:stateMachine:m", "m", 0)
