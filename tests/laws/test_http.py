@@ -67,6 +67,16 @@ def test_who_expects_100_continue_behind_another_request_gets_it_in_turn(serve):
         assert statuses(read_until(connection, b"abc")) == [200]
 
 
+def test_who_expects_100_continue_is_not_asked_for_a_body_that_nobody_wants(serve):
+    async def refuse(request):
+        return Response(403, {}, b"no")
+
+    head = get("/", "expect: 100-continue", "content-length: 3", method="PUT")
+    answer = serve(refuse).say(head)  # the connection ends, for nobody can tell whether the body would come
+    assert statuses(answer) == [403] and b"connection: close" in answer
+    assert statuses(serve(refuse).say(head + b"abc" + get("/next"))) == [403, 403]
+
+
 def test_an_old_client_gets_no_100_no_chunks_and_a_closed_connection(serve):
     async def pieces():
         yield b"one"

@@ -13,6 +13,7 @@ from .refusals import SignatureDoesNotMatch
 BODY_LIMIT = Front().body
 _WRAPPINGS = {"gzip": 31, "deflate": 15}  # zlib's word for the format
 _LINE = 16 << 10
+_FORM = 256 << 10
 _TRAILERS = 64
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
 
@@ -52,6 +53,14 @@ async def read_whole(request: Request, limit: int = BODY_LIMIT) -> None:
     """Read the body to its end, for an operation that takes no stream."""
     if (request.stream is not None or len(request.body) > limit) and await request.read(limit) is None:
         raise _too_large(limit)
+
+
+async def read_form(request: Request) -> None:
+    """Read a small form that is still to come: what it asks for, and of whom, stands in it."""
+    length = request.headers.get("content-length", "")
+    if (request.stream is not None and length.isascii() and length.isdigit() and int(length) <= _FORM
+            and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")):
+        await request.read(_FORM)
 
 
 async def _inflate(request: Request, encoding: str, limit: int) -> None:

@@ -140,10 +140,11 @@ class Connection(asyncio.Protocol):
         request = request_of(method, self._url, headers, self._peer, self.guest, self._head)
         old = parser.get_http_version() == "1.0"
         expects = not old and "expect" in headers and headers["expect"].lower() == "100-continue"
-        self._current = Exchange(request, keep_alive=parser.should_keep_alive(), old=old, expects=expects)
+        self._current = exchange = Exchange(request, keep_alive=parser.should_keep_alive(), old=old)
         self._size = 0
-        if expects and self._task is None:
-            self._continue(self._current)
+        if expects:  # it is judged before its body is asked for
+            exchange.stream = request.stream = Stream(self, self._continue)
+            self._arrived(exchange)
 
     def on_body(self, piece: bytes) -> None:
         exchange = self._current
@@ -237,7 +238,7 @@ class Connection(asyncio.Protocol):
         request = request_of("GET", self._url, self._headers, self._peer, self.guest, self._head)
         self._early, self._framing = early, 0
         self.hold("upgrade")
-        self._arrived(Exchange(request, keep_alive=True, old=False, expects=False))
+        self._arrived(Exchange(request, keep_alive=True, old=False))
 
     def _without_wish(self) -> bytes:
         """The head again, for a new parser: this one takes the body for the other protocol's first bytes."""
@@ -268,8 +269,6 @@ class Connection(asyncio.Protocol):
             self._send_refusal()
         elif self._ended:
             self._close()
-        elif self._current and self._current.expects:
-            self._continue(self._current)
 
     async def _answered(self, exchange: Exchange) -> bool:
         """Answer one exchange; whether there may be another after it."""
@@ -280,7 +279,7 @@ class Connection(asyncio.Protocol):
             if response.talk is not None:
                 return False
             if stream is not None and not stream.complete:
-                read = await stream.drain(self._limits.unread)
+                read = not stream.withheld and await stream.drain(self._limits.unread)
         except ConnectionError:
             if exchange.begun or not self._wrong:
                 self.abort()
@@ -297,6 +296,8 @@ class Connection(asyncio.Protocol):
     async def _send(self, exchange: Exchange, response: Response) -> None:
         if self._closing or (self._early is not None and response.talk is None and not self._waiting):
             exchange.keep_alive = False
+        if exchange.stream is not None and exchange.stream.withheld:
+            exchange.keep_alive = False  # nobody can tell whether its body will come
         head, chunked = exchange.head(response, self._server.date())
         bodiless, body = exchange.bodiless(response), response.body
         exchange.begun = True
@@ -343,8 +344,7 @@ class Connection(asyncio.Protocol):
         if chunked and not bodiless:
             self._transport.write(b"0\r\n\r\n")
 
-    def _continue(self, exchange: Exchange) -> None:
-        exchange.expects = False
+    def _continue(self) -> None:
         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, status: int, why: str) -> None:

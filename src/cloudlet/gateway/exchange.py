@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
@@ -22,18 +22,27 @@ class Flow(Protocol):
 
 
 class Stream:
-    """The body of a request that is still arriving."""
+    """The body of a request that is still arriving.
 
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
+    ``ask`` is given if the client waits to be asked for it; it is, once somebody wants to read.
+    """
+
+    def __init__(self, flow: Flow, ask: Callable[[], None] | None = None) -> None:
+        self._flow, self._ask = flow, ask
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._more = asyncio.Event()
         self.complete = False
         self.failure = ""
 
+    @property
+    def withheld(self) -> bool:
+        """Whether the client still waits to be asked."""
+        return self._ask is not None and not self.complete
+
     def feed(self, piece: bytes) -> None:
         """Bytes have arrived."""
+        self._ask = None
         self._pieces.append(piece)
         self._size += len(piece)
         self._more.set()
@@ -57,6 +66,9 @@ class Stream:
                 raise ConnectionAbortedError(self.failure)
             if self.complete:
                 return
+            ask, self._ask = self._ask, None
+            if ask:
+                ask()
             self._more.clear()
             await self._more.wait()
 
@@ -72,15 +84,14 @@ class Stream:
 class Exchange:
     """One request, what is known of its body, and how far its answer is."""
 
-    __slots__ = ("begun", "body", "expects", "keep_alive", "old", "request", "stream")
+    __slots__ = ("begun", "body", "keep_alive", "old", "request", "stream")
 
-    def __init__(self, request: Request, *, keep_alive: bool, old: bool, expects: bool) -> None:
+    def __init__(self, request: Request, *, keep_alive: bool, old: bool) -> None:
         self.request = request
         self.body: list[bytes] = []
         self.stream: Stream | None = None
         self.keep_alive = keep_alive
         self.old = old  # HTTP/1.0: knows no chunks
-        self.expects = expects  # waits for "100 Continue" before it sends its body
         self.begun = False  # the head of the answer is out
 
     def head(self, response: Response, date: str) -> tuple[bytes, bool]:

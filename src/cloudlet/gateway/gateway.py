@@ -17,7 +17,7 @@ from ..wire import awsjson, eventstream, protocols
 from ..wire.http import Request, Response
 from ..wire.model import OperationModel
 from .authentication import Authenticator
-from .bodies import read_whole, unwrap
+from .bodies import read_form, read_whole, unwrap
 from .browsers import Browsers
 from .compression import chosen, compress
 from .cors import Cors
@@ -45,6 +45,7 @@ class Gateway:
     async def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong becomes an answer too."""
         try:
+            await read_form(request)
             site = self._sites.find(request)
             if site is not None:
                 return await site(request)

@@ -21,6 +21,7 @@ _BUCKET_HOST = re.compile(
 # what an SDK makes of the endpoint http://localhost; S3's own names there have no bucket before them
 _LOCAL_BUCKET_HOST = re.compile(r"(?!s3[.-])(?!s3\.localhost)(?P<bucket>[a-z0-9.-]+)\.localhost")
 _LAST = "s3"
+_CONTROL, _ACCOUNT = "s3control", "x-amz-account-id"  # signs as S3 does, and alone says this header
 
 
 class Router:
@@ -67,6 +68,8 @@ class Router:
                                             f"It has: {', '.join(self._services.names)}.") from None
 
     def _by_signature(self, request: Request, signer: str) -> str:
+        if signer == _LAST and _LAST in self._services.names:
+            return _CONTROL if _ACCOUNT in request.headers and _CONTROL in self._services.names else _LAST
         names = self._signers.get(signer, [])
         if not names:
             raise UnknownOperationException(f"cloudlet has no service {signer!r}. "

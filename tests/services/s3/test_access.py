@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import urllib.parse
 
 import pytest
@@ -217,3 +218,32 @@ def test_a_website_shows_pages_and_its_own_errors(cloudlet, s3, bucket, fetch):
     assert [part for n, part in enumerate(fetch(f"{site}/none")) if n != 1] == [404, b"oops.html"]
     status, headers, _ = fetch(f"{site}/old/page")
     assert (status, headers["location"].endswith("/new/page")) == (301, True)
+
+
+def test_a_body_is_asked_for_only_if_the_request_may_be(cloudlet, bucket):
+    for key, said in (
+        ("test", b"HTTP/1.1 100 Continue\r\n"),
+        ("000000000009", b"HTTP/1.1 403 Forbidden\r\n"),
+    ):
+        client = cloudlet.client("s3", key=key)
+        url = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
+        with socket.create_connection(("127.0.0.1", cloudlet.port)) as connection:
+            connection.sendall(
+                f"PUT {url.removeprefix(cloudlet.url)} HTTP/1.1\r\nhost: 127.0.0.1:{cloudlet.port}"
+                "\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n".encode()
+            )
+            assert connection.makefile("rb").readline() == said
+
+
+def test_a_form_that_waits_to_be_asked_for_still_finds_its_service(cloudlet):
+    form = b"Action=GetCallerIdentity&Version=2011-06-15"
+    with socket.create_connection(("127.0.0.1", cloudlet.port)) as connection:
+        connection.sendall(
+            b"POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nexpect: 100-continue\r\n"
+            b"content-type: application/x-www-form-urlencoded\r\n"
+            b"content-length: %d\r\n\r\n" % len(form)
+        )
+        lines = connection.makefile("rb")
+        assert lines.readline() == b"HTTP/1.1 100 Continue\r\n"
+        connection.sendall(form)
+        assert b"https://sts.amazonaws.com/" in lines.read()

@@ -1,7 +1,8 @@
 """Who may do what in a bucket: its policy, its owner, and lists of grants, in this order.
 
 What an account lets its own users do is IAM's to say, before a request comes here. A denial in the
-policy is final; else its permission, or being the owner's account, or a grant opens the door.
+policy is final; else its permission, or being the owner's account, or a grant opens the door. Who comes
+through an access point passes two doors: the point's policy, or being of its account, opens the other.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from ...kernel import Call
 from ...kernel.permissions import context_of
 from . import acls, errors, policies
 from .nouns import Bucket, Object, configuration
+from .points import Point
 
 _BUCKET_PERMISSIONS = {
     "s3:ListBucket": "READ", "s3:ListBucketVersions": "READ", "s3:ListBucketMultipartUploads": "READ",
@@ -37,8 +39,13 @@ def allowed(call: Call, bucket: Bucket, action: str, key: str | None = None, obj
             conditions: Mapping[str, Any] | None = None) -> bool:
     """Whether the caller may do ``action``."""
     principal = call.principal
+    if bucket.point is not None:
+        bucket.point.check(action, key)
     if principal.kind == "service":
         return True
+    if bucket.point is not None and not _passes(call, bucket, bucket.point, action, key, obj,
+                                                conditions or {}):
+        return False
     if "policy" in bucket.configured:
         verdict = _verdict(call, bucket, action, key, obj, conditions or {})
         if verdict is not None:
@@ -81,12 +88,31 @@ def _verdict(call: Call, bucket: Bucket, action: str, key: str | None, obj: Obje
     """What the bucket's policy says: True, False, or None if nothing."""
     policy: str = configuration(call, bucket, "policy")
     resource = f"arn:aws:s3:::{bucket.name}" + ("" if key is None else f"/{key}")
-    known: dict[str, Any] = context_of(call.principal, Policies(), call.now_ms, {}) | dict(conditions)
-    del known["aws:securetransport"]  # a policy that wants TLS would deny everything here
-    if obj is not None:
-        known |= {f"s3:ExistingObjectTag/{name}": value for name, value in obj.tags.items()}
-    verdict = policies.verdict_of(policy, call.principal, action, resource, known)
+    verdict = policies.verdict_of(policy, call.principal, action, resource,
+                                  _known(call, bucket, obj, conditions))
     if (verdict and bucket.blocked("RestrictPublicBuckets") and policies.is_public(policy)
             and call.principal.account != bucket.account):
         return None
     return verdict
+
+
+def _passes(call: Call, bucket: Bucket, point: Point, action: str, key: str | None, obj: Object | None,
+            conditions: Mapping[str, Any]) -> bool:
+    """Whether the access point lets the caller through; the bucket must let it in as well."""
+    principal, verdict = call.principal, None
+    if point.policy:
+        verdict = policies.verdict_of(point.policy, principal, action, point.resource(key),
+                                      _known(call, bucket, obj, conditions))
+    own = principal.kind != "anonymous" and principal.account == point.account
+    if verdict is None or own:
+        return own and verdict is not False
+    return verdict and not (point.blocks.get("RestrictPublicBuckets") and policies.is_public(point.policy))
+
+
+def _known(call: Call, bucket: Bucket, obj: Object | None, conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """What policies may ask about the request."""
+    known: dict[str, Any] = context_of(call.principal, Policies(), call.now_ms, {}) | dict(conditions)
+    del known["aws:securetransport"]  # a policy that wants TLS would deny everything here
+    if obj is not None:
+        known |= {f"s3:ExistingObjectTag/{name}": value for name, value in obj.tags.items()}
+    return known | bucket.point.conditions() if bucket.point else known

@@ -46,11 +46,11 @@ def restore_object(call: Call, bucket: str, key: str, version_id: str | None = N
         raise errors.RestoreAlreadyInProgress
     again = obj.restored_until_ms > call.now_ms
     if again:
-        _stay(call, bucket, key, obj, days, call.now_ms)
+        _stay(call, found.name, key, obj, days, call.now_ms)
     else:
         obj.restoring_ms, obj.restore_days = call.now_ms + int(hours * _HOUR_MS), days
         timers.schedule(call.elsewhere(service="s3"), restored, at_ms=obj.restoring_ms,
-                        id=_name(bucket, key, obj), bucket=bucket, key=key,
+                        id=_name(found.name, key, obj), bucket=found.name, key=key,
                         version=obj.version or versions.NULL)
     versions.save(call, found, check_key(key), obj)
     if not again:

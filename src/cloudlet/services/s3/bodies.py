@@ -62,6 +62,8 @@ async def receive(call: Conversation, body: Body, given: tuple[str, str] | None,
     wants_sha256 = len(sha256) == 64
     digests = Digests({algorithm, "SHA256"} if wants_sha256 else {algorithm})
     file: Writer | None
+    if isinstance(body, Request) and _is_small(body) and await body.read(INLINE_LIMIT) is None:
+        raise errors.IncompleteBody
     if isinstance(body, Request) and body.stream is not None:
         piece, file = await _store_stream(call, body, digests, secret)
     else:
@@ -89,8 +91,17 @@ async def receive(call: Conversation, body: Body, given: tuple[str, str] | None,
     return Received(piece, digests.md5.digest(), algorithm, checksum, file)
 
 
+def _is_small(request: Request) -> bool:
+    """Whether a body that is still to come says that it is small; it waited only to be asked for."""
+    headers = request.headers
+    length = headers.get("x-amz-decoded-content-length") or headers.get("content-length", "")
+    return (
+        request.stream is not None and length.isascii() and length.isdigit() and int(length) <= INLINE_LIMIT
+    )
+
+
 def is_large(body: Body) -> bool:
-    """Whether a body goes to a file of its own before its object is made."""
+    """Whether a body is still to come, or goes to a file of its own before its object is made."""
     if isinstance(body, Request):
         return body.stream is not None or len(body.body) > INLINE_LIMIT
     return len(body or b"") > INLINE_LIMIT

@@ -25,6 +25,7 @@ from .nouns import (
     uploads,
 )
 from .owners import owner
+from .points import ALIAS, are_attached
 from .service import s3
 
 _HOME = "us-east-1"
@@ -75,7 +76,8 @@ def head_bucket(call: Call, bucket: str, expected_bucket_owner: str | None = Non
     """Whether there is such a bucket, and where."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:ListBucket")
-    return {"BucketRegion": found.region, "BucketArn": f"arn:aws:s3:::{bucket}"}
+    return {"BucketRegion": found.region, "BucketArn": f"arn:aws:s3:::{found.name}",
+            "AccessPointAlias": bucket.endswith(ALIAS) or None}
 
 
 @s3.operation
@@ -117,6 +119,8 @@ def delete_bucket(call: Call, bucket: str, expected_bucket_owner: str | None = N
     access.authorize(call, found, "s3:DeleteBucket")
     if any(objects.items(call, bucket, limit=1)) or any(older.items(call, bucket, limit=1)):
         raise errors.BucketNotEmpty(BucketName=bucket)
+    if are_attached(call, bucket, found.account, found.region):
+        raise errors.BucketHasAccessPointsAttached(BucketName=bucket)
     for (_, key, upload), _ in list(uploads.items(call, bucket)):
         discard_upload(call, bucket, bytes(key), str(upload))  # type: ignore[arg-type]
     for _, kind in [key for key, _ in configurations.items(call, bucket)]:

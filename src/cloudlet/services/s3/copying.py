@@ -37,6 +37,7 @@ from .multipart import admit_part, keep_part
 from .names import check_key
 from .nouns import Bucket, Object, Piece, Upload, find_bucket, objects
 from .objects import admit
+from .points import source_of
 from .reading import find_object
 from .service import s3
 
@@ -185,12 +186,12 @@ def _finish_part(prepare: Callable[[Call], tuple[Source, Upload, bytes | None]],
 
 def _prepare(call: Call, copy: Copy, secret: bytes) -> tuple[Source, Bucket, Object]:
     """The source, and what the copy will be; ``secret`` is the copy's key, if it needs one of its own."""
-    find_bucket(call, copy.bucket, copy.expected_owner)
+    target = find_bucket(call, copy.bucket, copy.expected_owner).name
     source = _source(call, copy.source, copy.expected_source_owner, copy.unlike, copy.customer)
     if source.obj.size > PUT_LIMIT:
         raise errors.InvalidRequest("The specified copy source is larger than the maximum allowable size "
                                     f"for a copy source: {PUT_LIMIT}")
-    _check_directives(source, copy)
+    _check_directives(source, target, copy)
     copy.wish.secret = source.secret or secret
     if copy.metadata_directive != "REPLACE":
         _leave_out_headers(copy.wish)
@@ -207,7 +208,7 @@ def _finish(call: Call, copy: Copy, source: Source, planned: Object,
     if now.obj.sequence != source.obj.sequence:
         return None
     raw = check_key(copy.key)
-    conditions.check_write(objects.get(call, copy.bucket, raw), copy.if_match, copy.if_none_match, copy.key)
+    conditions.check_write(objects.get(call, found.name, raw), copy.if_match, copy.if_none_match, copy.key)
     if copy.metadata_directive != "REPLACE":
         obj.headers, obj.metadata = _headers_of(source.obj, obj), source.obj.metadata
     if copy.tagging_directive != "REPLACE":
@@ -231,7 +232,7 @@ def _source(call: Call, text: str, expected_owner: str | None, unlike: tuple[Any
             customer: CustomerKey) -> Source:
     """The object that ``text`` names, ``/bucket/key?versionId=…``, if the caller may read it."""
     path, mark, version = text.partition("?versionId=")
-    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    bucket, key = source_of(unquote(path))
     if not bucket or not key:
         raise errors.InvalidArgument("Copy Source must mention the source bucket and key: "
                                      "sourcebucket/sourcekey",
@@ -240,13 +241,13 @@ def _source(call: Call, text: str, expected_owner: str | None, unlike: tuple[Any
     obj = find_object(call, found, key, version if mark else None)
     conditions.check_source(obj, unlike[0], unlike[1], unlike[2], unlike[3])
     storage.check_readable(obj, call.now_ms)
-    pieces = content_of(call, bucket, check_key(key), obj)
-    return Source(bucket, key, version if mark else None, obj, pieces, versions.version_id(found, obj),
+    pieces = content_of(call, found.name, check_key(key), obj)
+    return Source(found.name, key, version if mark else None, obj, pieces, versions.version_id(found, obj),
                   encryption.key_of(call, obj.envelope, customer),
                   bodies.Reading(call.use(Blobs), pieces, 0, 0))
 
 
-def _check_directives(source: Source, copy: Copy) -> None:
+def _check_directives(source: Source, target: str, copy: Copy) -> None:
     for name, value in (("metadata", copy.metadata_directive or "COPY"), ("tagging", copy.tagging_directive)):
         if value not in ("COPY", "REPLACE"):
             raise errors.InvalidArgument(f"Unknown {name} directive.", ArgumentName=f"x-amz-{name}-directive",
@@ -254,7 +255,7 @@ def _check_directives(source: Source, copy: Copy) -> None:
     wish = copy.wish
     changed = (copy.metadata_directive == "REPLACE" or wish.storage_class or wish.website_redirect_location
                or wish.encryption.something())
-    if (source.bucket, source.key, source.version) == (copy.bucket, copy.key, None) and not changed:
+    if (source.bucket, source.key, source.version) == (target, copy.key, None) and not changed:
         raise errors.InvalidRequest("This copy request is illegal because it is trying to copy an object to "
                                     "itself without changing the object's metadata, storage class, website "
                                     "redirect location or encryption attributes.")

@@ -33,6 +33,14 @@ class NoSuchBucket(Missing):
     """The specified bucket does not exist"""
 
 
+class NoSuchAccessPoint(Missing):
+    """The specified accesspoint does not exist"""
+
+
+class BucketHasAccessPointsAttached(AwsError):
+    """Bucket has access points attached and cannot be deleted."""
+
+
 class NoSuchKey(Missing):
     """The specified key does not exist."""
 

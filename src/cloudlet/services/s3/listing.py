@@ -25,10 +25,10 @@ def list_objects_v2(call: Call, bucket: str, delimiter: str = "", encoding_type:
                     expected_bucket_owner: str | None = None) -> dict[str, Any]:
     """A page of the bucket's objects."""
     marker = _marker_of(continuation_token) if continuation_token is not None else start_after or ""
-    page, encode = _objects(call, bucket, expected_bucket_owner, prefix, delimiter, marker, max_keys,
-                            encoding_type)
+    name, page, encode = _objects(call, bucket, expected_bucket_owner, prefix, delimiter, marker, max_keys,
+                                  encoding_type)
     return {
-        "Name": bucket, "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
+        "Name": name, "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
         "MaxKeys": min(max_keys, PAGE_LIMIT), "EncodingType": encoding_type, "IsTruncated": page.truncated,
         "KeyCount": len(page.rows) + len(page.prefixes), "ContinuationToken": continuation_token,
         "StartAfter": encode(start_after) if start_after is not None else None,
@@ -43,10 +43,10 @@ def list_objects(call: Call, bucket: str, delimiter: str = "", encoding_type: st
                  max_keys: int = PAGE_LIMIT, prefix: str = "",
                  expected_bucket_owner: str | None = None) -> dict[str, Any]:
     """A page of the bucket's objects, in the first version's form."""
-    page, encode = _objects(call, bucket, expected_bucket_owner, prefix, delimiter, marker, max_keys,
-                            encoding_type)
+    name, page, encode = _objects(call, bucket, expected_bucket_owner, prefix, delimiter, marker, max_keys,
+                                  encoding_type)
     return {
-        "Name": bucket, "Prefix": prefix, "Marker": encode(marker), "MaxKeys": min(max_keys, PAGE_LIMIT),
+        "Name": name, "Prefix": prefix, "Marker": encode(marker), "MaxKeys": min(max_keys, PAGE_LIMIT),
         "Delimiter": encode(delimiter) if delimiter else None, "EncodingType": encoding_type,
         "IsTruncated": page.truncated,
         "NextMarker": encode(page.last.decode()) if page.truncated and delimiter else None,
@@ -67,8 +67,8 @@ def list_object_versions(call: Call, bucket: str, delimiter: str = "", encoding_
     if version_id_marker and not key_marker:
         raise errors.InvalidArgument("A version-id marker cannot be specified without a key marker.")
     passed = _passed(call, found, key_marker, version_id_marker)
-    page = Page([Cursor(call, objects, bucket, begin(prefix, delimiter, key_marker)),
-                 Cursor(call, older, bucket, begin(prefix, delimiter, key_marker, *passed))],
+    page = Page([Cursor(call, objects, found.name, begin(prefix, delimiter, key_marker)),
+                 Cursor(call, older, found.name, begin(prefix, delimiter, key_marker, *passed))],
                 prefix, delimiter, min(max_keys, PAGE_LIMIT))
     shown: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     before = key_marker.encode() if version_id_marker else b""
@@ -77,22 +77,23 @@ def list_object_versions(call: Call, bucket: str, delimiter: str = "", encoding_
         before = key
     last = page.rows[-1] if page.rows and page.truncated and page.rows[-1].key == page.last else None
     return {
-        "Name": bucket, "Prefix": encode(prefix), "KeyMarker": encode(key_marker), "Versions": shown[False],
+        "Name": found.name, "Prefix": encode(prefix), "KeyMarker": encode(key_marker),
+        "Versions": shown[False], "DeleteMarkers": shown[True],
+        "CommonPrefixes": shown_prefixes(page, encode),
         "VersionIdMarker": version_id_marker or "", "MaxKeys": min(max_keys, PAGE_LIMIT),
         "Delimiter": encode(delimiter) if delimiter else None, "EncodingType": encoding_type,
-        "IsTruncated": page.truncated, "NextKeyMarker": encode(page.last.decode()) if page.truncated
-        else None,
-        "NextVersionIdMarker": (last.record.version or versions.NULL) if last else None,
-        "DeleteMarkers": shown[True], "CommonPrefixes": shown_prefixes(page, encode)}
+        "IsTruncated": page.truncated,
+        "NextKeyMarker": encode(page.last.decode()) if page.truncated else None,
+        "NextVersionIdMarker": (last.record.version or versions.NULL) if last else None}
 
 
 def _objects(call: Call, bucket: str, expected_owner: str | None, prefix: str, delimiter: str, marker: str,
-             max_keys: int, encoding_type: str | None) -> tuple[Page, Encode]:
+             max_keys: int, encoding_type: str | None) -> tuple[str, Page, Encode]:
     found = find_bucket(call, bucket, expected_owner)
     access.authorize(call, found, "s3:ListBucket", **_asked(prefix, delimiter, max_keys))
     check_limit(max_keys, "max-keys")
-    cursor = Cursor(call, objects, bucket, begin(prefix, delimiter, marker))
-    return Page([cursor], prefix, delimiter, min(max_keys, PAGE_LIMIT)), encoder(encoding_type)
+    cursor = Cursor(call, objects, found.name, begin(prefix, delimiter, marker))
+    return found.name, Page([cursor], prefix, delimiter, min(max_keys, PAGE_LIMIT)), encoder(encoding_type)
 
 
 def _asked(prefix: str, delimiter: str, max_keys: int) -> dict[str, Any]:

@@ -132,10 +132,10 @@ def complete_multipart_upload(
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutObject", key)
     raw = check_key(key)
-    known = objects.get(call, bucket, raw)
+    known = objects.get(call, found.name, raw)
     if known is not None and known.upload == upload_id:
         return _completed(call, found, key, known)  # asked once more, as a client does that heard no answer
-    upload = find_upload(call, bucket, raw, upload_id)
+    upload = find_upload(call, found.name, raw, upload_id)
     customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
     envelope = upload.draft.envelope
     if customer.given() or (upload.algorithm and envelope and envelope.customer_md5):
@@ -158,7 +158,7 @@ def complete_multipart_upload(
              "SHA1": checksum_sha1, "SHA256": checksum_sha256}
     obj.checksum = _checksum(upload, chosen, {name: text for name, text in given.items() if text})
     versions.put(call, found, raw, obj, [part.piece for part in chosen])
-    discard_upload(call, bucket, raw, upload_id)
+    discard_upload(call, found.name, raw, upload_id)
     notifications.emit(call, found, "s3:ObjectCreated:CompleteMultipartUpload", key, obj)
     return _completed(call, found, key, obj)
 
@@ -170,12 +170,12 @@ def abort_multipart_upload(call: Call, bucket: str, key: str, upload_id: str,
     """Give an upload up, and what was uploaded."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     raw = check_key(key)
-    upload = find_upload(call, bucket, raw, upload_id)
+    upload = find_upload(call, found.name, raw, upload_id)
     if upload.initiator != call.account or access.is_anonymous(call.principal):
         access.authorize(call, found, "s3:AbortMultipartUpload", key)
     if if_match_initiated_time and int(if_match_initiated_time.timestamp()) != upload.started_ms // 1000:
         raise errors.PreconditionFailed(Condition="x-amz-if-match-initiated-time")
-    discard_upload(call, bucket, raw, upload_id)
+    discard_upload(call, found.name, raw, upload_id)
 
 
 @s3.operation
@@ -187,7 +187,7 @@ def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:ListMultipartUploadParts", key)
     check_limit(max_parts, "max-parts")
-    upload = find_upload(call, bucket, check_key(key), upload_id)
+    upload = find_upload(call, found.name, check_key(key), upload_id)
     customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
     if customer.given():
         encryption.key_of(call, upload.draft.envelope, customer, part=True)
@@ -197,7 +197,7 @@ def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int
               "ETag": conditions.quoted(part.etag),
               **({checksums.member(upload.algorithm): part.piece.checksum} if upload.algorithm else {})}
              for (_, number), part in page[:limit]]
-    return {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumberMarker": part_number_marker,
+    return {"Bucket": found.name, "Key": key, "UploadId": upload_id, "PartNumberMarker": part_number_marker,
             "NextPartNumberMarker": shown[-1]["PartNumber"] if shown else 0, "MaxParts": limit,
             "IsTruncated": len(page) > limit, "Parts": shown, "Initiator": owner(upload.initiator),
             "Owner": owner(upload.draft.owner), "StorageClass": upload.draft.storage_class or "STANDARD",
@@ -215,7 +215,7 @@ def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encodin
     check_limit(max_uploads, "max-uploads")
     encode, limit = encoder(encoding_type), min(max_uploads, PAGE_LIMIT)
     after = begin(prefix, delimiter, key_marker, upload_id_marker or LAST)
-    page = Page([Cursor(call, uploads, bucket, after)], prefix, delimiter, limit)
+    page = Page([Cursor(call, uploads, found.name, after)], prefix, delimiter, limit)
     shown = [{"Key": encode(row.key.decode()), "UploadId": row.rest[0],
               "Initiated": row.record.started_ms / 1000,
               "StorageClass": row.record.draft.storage_class or "STANDARD",
@@ -223,7 +223,7 @@ def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encodin
               "Initiator": owner(row.record.initiator), "ChecksumAlgorithm": row.record.algorithm or None,
               "ChecksumType": row.record.checksum_type or None} for row in page.rows]
     last = page.rows[-1] if page.rows and page.rows[-1].key == page.last else None
-    return {"Bucket": bucket, "KeyMarker": encode(key_marker), "UploadIdMarker": upload_id_marker,
+    return {"Bucket": found.name, "KeyMarker": encode(key_marker), "UploadIdMarker": upload_id_marker,
             "NextKeyMarker": encode(page.last.decode()), "NextUploadIdMarker": last.rest[0] if last else "",
             "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
             "MaxUploads": limit,
@@ -268,7 +268,7 @@ def admit_part(call: Call, bucket: str, key: str, upload_id: str, number: int,
     if not 1 <= number <= PARTS_LIMIT:
         raise errors.InvalidArgument(f"Part number must be an integer between 1 and {PARTS_LIMIT}, inclusive",
                                      ArgumentName="partNumber", ArgumentValue=number)
-    return find_upload(call, bucket, check_key(key), upload_id)
+    return find_upload(call, found.name, check_key(key), upload_id)
 
 
 def _chosen(call: Call, upload_id: str, asked: list[dict[str, Any]]) -> list[Part]:

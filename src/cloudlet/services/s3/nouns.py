@@ -12,7 +12,7 @@ import msgspec
 
 from ...kernel import Call
 from ...store import Table
-from . import errors
+from . import errors, points
 
 Grant = tuple[str, str]  # who (a canonical id, or a group's URI) and which permission
 
@@ -30,6 +30,7 @@ class Bucket(msgspec.Struct, omit_defaults=True):
     blocks: dict[str, bool] | None = None
     locking: bool = False
     configured: frozenset[str] = frozenset()
+    point: points.Point | None = None  # the request came through it; never so in the store
 
     @property
     def acls_disabled(self) -> bool:
@@ -38,7 +39,7 @@ class Bucket(msgspec.Struct, omit_defaults=True):
 
     def blocked(self, block: str) -> bool:
         """Whether that public access is blocked, such as ``IgnorePublicAcls``."""
-        return bool(self.blocks and self.blocks.get(block))
+        return bool((self.blocks and self.blocks.get(block)) or (self.point and self.point.blocks.get(block)))
 
 
 class Envelope(msgspec.Struct, omit_defaults=True):
@@ -146,9 +147,14 @@ parts = Table("s3.parts", Part, reach="global")  # (upload, number)
 
 
 def find_bucket(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
-    """The bucket called ``name``, if it is the expected account's."""
+    """The bucket called ``name``, or the one of that access point, if it is the expected account's."""
     bucket = buckets.get(call, name)
     if bucket is None:
+        point = points.find_point(call, name)
+        bucket = buckets.get(call, point.bucket) if point else None
+        if bucket is not None:
+            bucket.point = point
+    if bucket is None or (bucket.point and bucket.point.bucket_account != bucket.account):
         raise errors.NoSuchBucket(BucketName=name)
     if expected_owner and expected_owner != bucket.account:
         raise errors.AccessDenied

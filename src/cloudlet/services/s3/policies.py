@@ -6,18 +6,12 @@ The language is IAM's (:mod:`cloudlet.identity.policy`); S3 adds that a policy s
 from collections.abc import Mapping
 from typing import Any
 
-from ...identity import Principal
+from ...identity import Principal, exposure
 from ...identity.grammar import check
 from ...identity.patterns import matches
-from ...identity.policy import Document, Malformed, Statement, compiled
+from ...identity.policy import Malformed, compiled
 from . import errors
 from .limits import POLICY_LIMIT
-
-_FIXED = frozenset((  # conditions that hold a request to something fixed, and so make a statement not public
-    "aws:sourceip", "aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceaccount",
-    "aws:sourceowner",
-    "aws:principalorgid", "aws:principalaccount", "aws:principalarn", "aws:userid", "s3:dataaccesspointarn",
-    "s3:dataaccesspointaccount"))
 
 
 def check_policy(text: str, bucket: str) -> None:
@@ -54,18 +48,8 @@ def verdict_of(text: str, principal: Principal, action: str, resource: str,
 
 
 def is_public(text: str) -> bool:
-    """Whether the policy lets in anyone without a condition that holds them to something fixed.
-
-    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
-    """
-    document: Document = compiled(text)
-    return any(statement.allows and _for_everyone(statement) and not any(
-        condition.key.lower() in _FIXED and not any("*" in value for value in condition.values)
-        for condition in statement.conditions) for statement in document.statements)
-
-
-def _for_everyone(statement: Statement) -> bool:
-    return statement.principals is not None and any(name == "*" for _, name in statement.principals.named)
+    """Whether the policy lets in anyone without a condition that holds them to something fixed."""
+    return exposure.is_public(compiled(text))
 
 
 def _can_mean(pattern: str, own: str) -> bool:

@@ -86,7 +86,7 @@ def _read(call: Call, look: Look, *, with_body: bool) -> dict[str, Any]:
     obj = find_object(call, found, look.key, look.version)
     secret = encryption.key_of(call, obj.envelope, look.customer)
     conditions.check_read(obj, *look.unlike)
-    pieces = content_of(call, look.bucket, check_key(look.key), obj)
+    pieces = content_of(call, found.name, check_key(look.key), obj)
     instead = _overrides(call, look.instead)
     start, stop, partial = _extent(obj, pieces, look.range, look.part_number)
     result = _described(call, found, look.key, obj, pieces, (start, stop) if partial else None,
@@ -121,7 +121,7 @@ def get_object_attributes(call: Call, bucket: str, key: str, object_attributes: 
     if "Checksum" in object_attributes and obj.checksum:
         result["Checksum"] = obj.checksum
     if "ObjectParts" in object_attributes and obj.parts:
-        pieces = content_of(call, bucket, check_key(key), obj)
+        pieces = content_of(call, found.name, check_key(key), obj)
         result["ObjectParts"] = _parts(obj, pieces, min(max_parts, PAGE_LIMIT), part_number_marker)
     if "StorageClass" in object_attributes:
         result["StorageClass"] = obj.storage_class or "STANDARD"

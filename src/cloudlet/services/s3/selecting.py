@@ -42,7 +42,7 @@ async def select_object_content(
             raise NotHonoured("cloudlet does not select from objects that a key of a customer or of KMS "
                               "encrypts.")
         storage.check_readable(obj, call.now_ms)
-        pieces = content_of(call, bucket, check_key(key), obj)
+        pieces = content_of(call, found.name, check_key(key), obj)
         return pieces, bodies.Reading(call.use(Blobs), pieces, 0, obj.size), obj.size
 
     pieces, reading, size = await call.transact(prepare)
