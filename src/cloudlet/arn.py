@@ -7,6 +7,7 @@
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -20,6 +21,7 @@ class Arn(NamedTuple):
     partition: str = "aws"
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def parse(cls, text: str) -> "Arn":
         """Take an ARN apart; ValueError if it is none."""
         parts = text.split(":", 5)

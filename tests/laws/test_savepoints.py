@@ -125,3 +125,27 @@ def test_an_error_of_the_store_fails_the_whole_whoever_passes_over_it(run):
         assert await store.transact(everything) == {}
 
     run(story)
+
+
+def test_a_refused_part_leaves_what_was_written_before_it_as_it_was(run):
+    def part(tx):
+        tx.put(b"a", b"2")
+        tx.delete(b"b")
+        tx.put(b"c", b"new")
+        tx.put(b"stored", b"2")
+        assert list(tx.scan(b"", b"\xff", limit=2)) == [(b"a", b"2"), (b"c", b"new")]
+        assert list(tx.scan(b"", b"\xff", limit=1, reverse=True)) == [(b"stored", b"2")]
+        raise Refused
+
+    def work(tx):
+        tx.put(b"a", b"1")
+        tx.put(b"b", b"1")
+        assert not attempt(tx, lambda: part(tx))
+        return everything(tx)
+
+    async def story(store):
+        await store.transact(lambda tx: tx.put(b"stored", b"1"))
+        expected = {b"a": b"1", b"b": b"1", b"stored": b"1"}
+        assert await store.transact(work) == await store.transact(everything) == expected
+
+    run(story)

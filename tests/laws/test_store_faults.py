@@ -85,6 +85,23 @@ def test_a_failed_write_that_is_passed_over_is_still_a_failure(tmp_path):
     inside(SqliteStore(tmp_path), story)
 
 
+def test_one_that_can_only_be_written_in_part_undoes_only_itself(tmp_path):
+    def unfit(tx):
+        tx.put(b"half", b"")
+        tx.put(b"other", object())
+
+    async def story(store):
+        await store.transact(put(b"kept", b"1"))
+        got = await asyncio.gather(
+            *(store.transact(work) for work in (unfit, put(b"one"), unfit, put(b"two"))),
+            return_exceptions=True,
+        )
+        assert [isinstance(outcome, StoreError) for outcome in got] == [True, False, True, False]
+        assert await store.transact(keys) == [b"kept", b"one", b"two"]
+
+    inside(SqliteStore(tmp_path), story)
+
+
 FILLER = """
 import asyncio, resource, sys
 from pathlib import Path

@@ -143,7 +143,8 @@ def _hand_over(call: Call, arn: str, delivery: Delivery, *, faulty: bool = True)
                         parcel=msgspec.to_builtins(Parcel(arn, delivery), builtin_types=(bytes,)))
         return False
     for copy in range(way.copies):
-        service.targets[0](there, arn, msgspec.structs.replace(delivery, copy=copy))
+        one = msgspec.structs.replace(delivery, copy=copy) if copy else delivery
+        service.targets[0](there, arn, one)
     return True
 
 

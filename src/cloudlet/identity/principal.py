@@ -1,5 +1,6 @@
 """Principals: on whose behalf a request is made."""
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -24,6 +25,7 @@ def root(account: str, access_key: str = "") -> Principal:
     return Principal(account, f"arn:aws:iam::{account}:root", "root", account, access_key)
 
 
+@lru_cache(maxsize=4096)
 def service_principal(service: str, account: str, source_arn: str = "") -> Principal:
     """A service of the cloud acting of its own, as ``s3.amazonaws.com`` does for a bucket's notification."""
     return Principal(account, f"{service}.amazonaws.com", "service", source_arn=source_arn)

@@ -126,6 +126,8 @@ class Faults:
         """How something fares from one ARN to another, whose service is called ``service``; an
         :class:`AwsError` if it does not arrive."""
         way = Way()
+        if not self._live:
+            return way
         for live in self._between(service, source, target):
             rule = live.rule
             if not rule.duplicate and live.strikes(now_ms):

@@ -61,13 +61,18 @@ def is_outsider(call: Call) -> bool:
 def judge(call: Call, action: str, resource: str, policy: str,
           more: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> Verdict:
     """What the caller's policies and the resource's (a JSON text, or empty) say of ``action`` on it."""
-    if call.principal.kind == "service" and not more and not _OF_TIME.search(policy):
+    if call.principal.kind == "service" and not more and not _asks_for_time(policy):
         return _always(call.principal, action, resource, policy, call.account)
     own = policies_of(call.kernel.services, call.tx, call.principal)
     ask = Ask(call.principal, action, resource, context_of(call.principal, own, call.now_ms, more),
               call.account)
     of_resource = Policy("policy", compiled(policy), "Resource Policy") if policy else None
     return Verdict(ask, evaluate(ask, own, of_resource))
+
+
+@lru_cache(maxsize=4096)
+def _asks_for_time(policy: str) -> bool:
+    return _OF_TIME.search(policy) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from .api import FREE_SPACE, VERSION, Newer, Pair, StoreError, Transaction
 from .bells import Belfry, Ear
 from .sqlite_copies import FILE, copy, opened, save
+from .written import Written
 
 T = TypeVar("T")
 Durability = Literal["process", "power"]
@@ -216,89 +217,84 @@ class SqliteStore:
 
 
 class _SqliteTransaction:
-    """The verbs. A savepoint is only set when something is first written: often nothing is."""
+    """The verbs. SQLite gets what is written once the work is done, in one go: what fails leaves nothing to
+    undo there, and a savepoint costs next to nothing.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection, self._execute = connection, connection.execute
         self.bells: set[str] = set()
-        self.wrote = self._dirty = False
+        self.wrote = False
+        self._written = Written()
         self._ringing: list[str] = []
-        self._open: list[bool] = []  # the savepoints we are in: whether SQLite has been told
-        self._failure: StoreError | None = None
+        self._half = False  # whether SQLite may have a part of what was written
 
     def attempt(self, work: Callable[[Transaction], Any]) -> tuple[Any, BaseException | None]:
-        """Run one transaction of the group; what it did is undone if it fails."""
-        self._dirty, self._ringing, self._open, self._failure = False, [], [], None
+        """Run one transaction of the group; nothing of it is kept if it fails."""
+        self._written, self._ringing, self._half = Written(), [], False
+        error: Exception
         try:
             result = work(self)
-            if self._failure is None:
-                if self._dirty:
-                    self._execute("RELEASE one")
-                self.bells.update(self._ringing)
-                return result, None
-            error: Exception = self._failure  # ``work`` passed over it; half of what it meant would be kept
+            if self._written:
+                self._hand_over()
+            self.bells.update(self._ringing)
+            return result, None
         except StopIteration as stray:  # a future can't carry it
             error = RuntimeError(f"A transaction let {stray!r} escape")
-        except sqlite3.Error as plain:
-            error = _unwritten(plain)
         except Exception as own:
-            error = self._failure or own
+            error = own
         if not self._connection.in_transaction:  # SQLite gave the group up, as it may on a full disk
-            raise sqlite3.OperationalError(str(error.__cause__ or error)) from error
-        if self._dirty:
-            self._execute("ROLLBACK TO one")
-            self._execute("RELEASE one")
-        return None, error
+            raise sqlite3.OperationalError(str(error)) from error
+        if self._half:
+            self._undo()
+        return None, _unwritten(error) if isinstance(error, sqlite3.Error) else error
 
     def get(self, key: bytes) -> bytes | None:
+        if key in self._written.values:
+            return self._written.values[key]
         row = self._execute("SELECT value FROM map WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def put(self, key: bytes, value: bytes) -> None:
-        self._write("INSERT OR REPLACE INTO map VALUES (?, ?)", (key, value))
+        self._written.set(key, value)
 
     def delete(self, key: bytes) -> None:
-        self._write("DELETE FROM map WHERE key = ?", (key,))
+        self._written.set(key, None)
 
     def scan(self, start: bytes, stop: bytes, *, limit: int = -1, reverse: bool = False) -> Iterator[Pair]:
-        return self._execute(_SCAN[reverse], (start, stop, limit))
+        return self._written.among(lambda most: self._execute(_SCAN[reverse], (start, stop, most)),
+                                   start, stop, limit, reverse)
 
     def claim(self, start: bytes, stop: bytes, *, limit: int) -> list[Pair]:
-        return self._execute(_SCAN[False], (start, stop, limit)).fetchall()
+        return list(self.scan(start, stop, limit=limit))
 
     def ring(self, bell: str) -> None:
         self._ringing.append(bell)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        depth, rung = len(self._open), len(self._ringing)
-        self._open.append(False)
+        written, rung = self._written.mark(), len(self._ringing)
         try:
             yield
         except BaseException:
+            self._written.take_back(written)
             del self._ringing[rung:]
-            if self._open.pop() and self._failure is None:
-                self._execute(f"ROLLBACK TO inner{depth}")
-                self._execute(f"RELEASE inner{depth}")
             raise
-        if self._open.pop() and self._failure is None:
-            self._execute(f"RELEASE inner{depth}")
 
-    def _write(self, statement: str, values: tuple[bytes, ...]) -> None:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            if not self._dirty:
-                self._execute("SAVEPOINT one")
-                self._dirty = self.wrote = True
-            for depth, told in enumerate(self._open):
-                if not told:
-                    self._execute(f"SAVEPOINT inner{depth}")
-                    self._open[depth] = True
-            self._execute(statement, values)
-        except sqlite3.Error as error:
-            self._failure = _unwritten(error)
-            raise self._failure from error
+    def _hand_over(self) -> None:
+        """Only who is not the first of the group to write needs a savepoint, for others' sake."""
+        if self.wrote:
+            self._execute("SAVEPOINT one")
+        self._half = True
+        self._connection.executemany("DELETE FROM map WHERE key = ?", self._written.deletes())
+        self._connection.executemany("INSERT OR REPLACE INTO map VALUES (?, ?)", self._written.puts())
+        if self.wrote:
+            self._execute("RELEASE one")
+        self.wrote = True
+
+    def _undo(self) -> None:
+        for statement in ("ROLLBACK TO one", "RELEASE one") if self.wrote else ("ROLLBACK", "BEGIN"):
+            self._execute(statement)
 
 
 @contextmanager

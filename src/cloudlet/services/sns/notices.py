@@ -22,6 +22,7 @@ from .message import Message
 from .records import Subscription, Topic
 
 _NO_JSON: Any = object()
+_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Notice:
@@ -177,10 +178,6 @@ def stamp(at_ms: int) -> str:
     """A moment as SNS writes it."""
     moment = datetime.fromtimestamp(at_ms / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _spoken(value: dict[str, Any]) -> str:
