@@ -7,6 +7,7 @@ from contextlib import suppress
 import h2.connection
 import h2.events
 import pytest
+from hyperframe.frame import GoAwayFrame, PingFrame
 
 from cloudlet.wire.http import Response
 
@@ -249,6 +250,30 @@ def test_a_handler_that_fails_resets_its_request_alone(serve):
         assert http.get("/good").status_code == 200
     error, = site.reports
     assert str(error) == "ours"
+
+
+def test_what_was_asked_is_answered_when_the_client_says_goodbye(serve, raw):
+    gate = threading.Event()
+
+    async def slow(request):
+        await asyncio.to_thread(gate.wait)
+        return Response(200, {}, b"x" * 100_000)
+
+    one = raw(serve(slow))
+    one.ask(1)
+    goodbye = GoAwayFrame(0).serialize() + PingFrame(0, b"12345678").serialize()
+    one.socket.sendall(goodbye)
+    gate.set()
+    body = b""
+    while len(body) < 100_000:
+        for event in one.events(h2.events.DataReceived):
+            if isinstance(event, h2.events.DataReceived):
+                body += event.data
+                if len(body) < 100_000:  # then the server closes
+                    one.h2.acknowledge_received_data(event.flow_controlled_length, 1)
+                    one.flush()
+    assert body == b"x" * 100_000
+    read_all(one.socket)  # until it is closed
 
 
 def test_what_was_asked_is_answered_when_the_server_stops(serve, raw):

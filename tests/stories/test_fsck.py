@@ -150,7 +150,7 @@ def flip_a_bit_of_a_body(everywhere, here, data):
 
 
 def flip_a_bit_of_a_part(everywhere, here, data):
-    part = next(part for _, part in nouns.parts.items(everywhere))
+    part = next(part for _, part in nouns.parts.items(everywhere) if part.piece.size == len(PART))
     path(data, part.piece.blob).write_bytes(b"?" + PART[1:])
 
 

@@ -15,7 +15,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
-from hyperframe.frame import GoAwayFrame
+from hyperframe.frame import ExtensionFrame, GoAwayFrame
 
 from ..functions.doors import Guest
 from ..wire.http import Response
@@ -27,7 +27,8 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 STREAMS = 128  # requests of one connection at once
 _WINDOW = 256 << 10  # bytes of a body that a client may send before it is acknowledged
 _CONNECTION_WINDOW = 16 << 20  # and of all bodies together
-_FRAME_HEAD = 9  # bytes
+_FRAME_HEAD = 9  # bytes; the kind of frame is the fourth
+_TYPE, _GOAWAY, _GOODBYE = 3, 0x07, 0xF7  # the last is no frame of HTTP/2
 _UNREAD = 1 << 20  # bytes of answers to pings and the like that a client leaves unread
 _RESETS = 1000  # requests given up before they are answered, before the client is taken for a nuisance
 _NO_BODY = (204, 304)
@@ -53,6 +54,7 @@ class Http2(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._closing, self._last, self._resets = False, 0, 0
+        self._goodbyes: list[int] = []  # where GOAWAY is said in what has just arrived
         self._mark, self._left = b"", len(PREFACE)  # of the head of the frame that arrives; of what it says
         self._seen = self._stuck = time.monotonic()
         self._watch = server.loop.call_later(self._limits.stalled_s / 2, self._look)
@@ -67,10 +69,15 @@ class Http2(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Frames."""
-        self._seen = time.monotonic()
+        self._seen, self._goodbyes = time.monotonic(), []
         if self._overlong(data):
             self._send_away(h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
             return
+        if self._goodbyes:
+            changed = bytearray(data)
+            for at in self._goodbyes:
+                changed[at] = _GOODBYE
+            data = bytes(changed)
         try:
             events = self._h2.receive_data(data)
         except h2.exceptions.ProtocolError:  # what to say of it lies ready
@@ -129,7 +136,11 @@ class Http2(asyncio.Protocol):
         self._transport.abort()
 
     def _overlong(self, data: bytes) -> bool:
-        """Whether a frame begins that is larger than we have said; h2 would wait for all of it first."""
+        """Whether a frame begins that is larger than we have said; h2 would wait for all of it first.
+
+        Where a GOAWAY begins is noted: to h2 that is the end of the connection, while what the client has
+        asked before must be answered (RFC 9113, 6.8). So h2 is shown a frame that it does not know.
+        """
         at = 0
         while at < len(data):
             if self._left:
@@ -139,6 +150,8 @@ class Http2(asyncio.Protocol):
                 step = min(_FRAME_HEAD - len(self._mark), len(data) - at)
                 self._mark += data[at : at + step]
                 if len(self._mark) == _FRAME_HEAD:
+                    if self._mark[_TYPE] == _GOAWAY and step >= _FRAME_HEAD - _TYPE:
+                        self._goodbyes.append(at + step - _FRAME_HEAD + _TYPE)
                     self._left, self._mark = int.from_bytes(self._mark[:3], "big"), b""
                     if self._left > self._h2.max_inbound_frame_size:
                         return True
@@ -177,9 +190,15 @@ class Http2(asyncio.Protocol):
                 for lane in self._lanes.values():
                     lane.room.set()
             case h2.events.ConnectionTerminated():
-                self._closing = True
-                if not self._lanes:
-                    self._transport.close()
+                self._leave()
+            case h2.events.UnknownFrameReceived(frame=ExtensionFrame(type=kind)) if kind == _GOODBYE:
+                self._leave()
+
+    def _leave(self) -> None:
+        """The client asks nothing more: what it has asked is answered, and then it is over."""
+        self._closing = True
+        if not self._lanes:
+            self._transport.close()
 
     def _begin(self, event: h2.events.RequestReceived) -> None:
         if self._closing:
