@@ -165,6 +165,7 @@ class Pool:
         if workers:
             ends = [asyncio.ensure_future(worker.gone()) for worker in workers]
             await asyncio.wait(ends, timeout=_PATIENCE_S)
+        self.snapshots.close()
         for zygote in () if leave_warm else self._zygotes.values():
             await zygote.stop()
         self._groups.close()

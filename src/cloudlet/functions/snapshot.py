@@ -142,10 +142,16 @@ class Snapshot:
         if self._retired and not self._handles:
             self._template.kill()
 
+    def close(self) -> None:
+        """Listen no more."""
+        if self._ours.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._ours)
+            self._ours.close()
+        self.theirs.close()
+
     def _die(self) -> None:
         """The snapshot is gone, and all that was restored from it."""
-        asyncio.get_running_loop().remove_reader(self._ours)
-        self._ours.close()
+        self.close()
         self._retired = True
         failure = SnapshotFailed(self._template.failure or "The function ended while its snapshot was taken.")
         if not self._ready.done():

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from . import inits
 from .orders import blank_order
@@ -21,6 +22,7 @@ class Snapshots:
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
         self._taken: dict[str, asyncio.Task[Snapshot]] = {}
+        self._open: WeakSet[Snapshot] = WeakSet()
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -51,6 +53,11 @@ class Snapshots:
             snapshot.spare = self._pool.begin(self._copy(spec, snapshot))
         return worker
 
+    def close(self) -> None:
+        """Listen to none any more; their processes have ended."""
+        for snapshot in self._open:
+            snapshot.close()
+
     def sweep(self, now: float, idle_s: float) -> None:
         """Let those go that nobody has used for long."""
         for key, taking in list(self._taken.items()):
@@ -73,12 +80,13 @@ class Snapshots:
         interpreter = pool.runtimes.interpreter(runtime)
         template = pool.make(spec, pool.zygote(interpreter))
         snapshot = Snapshot(template, pool.ended, pool.clock.now_ms())
-        await template.start(blank_order(interpreter, runtime), snapshot.theirs)
-        await pool.adopt(template, spec, given, "snap-start")
-        template.forget_init()
+        self._open.add(snapshot)
         try:
+            await template.start(blank_order(interpreter, runtime), snapshot.theirs)
+            await pool.adopt(template, spec, given, "snap-start")
+            template.forget_init()
             await snapshot.taken()
-        except SnapshotFailed:
+        except BaseException:
             template.kill()
             raise
         snapshot.spare = pool.begin(self._copy(spec, snapshot))
