@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from ...arn import Arn
 from ...fabric import sources
-from ...fabric.shards import Entry, Shard, Stream, bell
-from ...fabric.sources import Filtered, Page, Part, Record
+from ...fabric.shard_source import ShardSource
+from ...fabric.shards import Entry, Stream
+from ...fabric.sources import Filtered, Record
 from ...kernel import Call
 from .consumer import consumers, is_consumer, of_consumer_arn
 from .sequence import sequence_number
@@ -23,52 +23,13 @@ from .stream import horizon, lookup
 _ROLE = 100  # bytes of a role's ARN
 
 
-def _find(call: Call, arn: str) -> tuple[Call, Stream | None]:
-    parsed = Arn.parse(arn)
-    there = call.elsewhere(account=parsed.account, region=parsed.region)
-    _, name, *rest = parsed.resource.split("/")
-    stream = streams.find(there, name)
-    if stream is not None and rest and consumers.get(there, stream.home, rest[1].partition(":")[0]) is None:
+def _find(call: Call, resource: str) -> Stream | None:
+    """The stream that is named, by itself or by a consumer of its own that is there."""
+    _, name, *rest = resource.split("/")
+    stream = streams.find(call, name)
+    if stream is not None and rest and consumers.get(call, stream.home, rest[1].partition(":")[0]) is None:
         stream = None
-    return there, stream
-
-
-def _bells(call: Call, arn: str, shard: str) -> tuple[str, ...]:
-    _, stream = _find(call, arn)
-    return () if stream is None else (bell(stream, shard),)
-
-
-def _parts(call: Call, arn: str) -> list[Part]:
-    there, stream = _find(call, arn)
-    return [] if stream is None else [_part_of(shard) for shard in streams.shards(there, stream)]
-
-
-def _part(call: Call, arn: str, shard: str) -> Part | None:
-    found = _shard(call, arn, shard)[2]
-    return None if found is None else _part_of(found)
-
-
-def _part_of(shard: Shard) -> Part:
-    return Part(shard.id, shard.parents, shard.base, -1 if shard.is_open else shard.last)
-
-
-def _place(call: Call, arn: str, shard: str, position: str, at_ms: int) -> int:
-    there, stream, found = _shard(call, arn, shard)
-    if stream is None or found is None:
-        return 0
-    if position == "LATEST":
-        return streams.last(there, stream, found)
-    after = streams.before(there, stream, found, at_ms) if position == "AT_TIMESTAMP" else 0
-    return max(after, horizon(there, stream, found))
-
-
-def _read(call: Call, arn: str, shard: str, after: int, limit: int, lane: int, lanes: int) -> Page:
-    there, stream, found = _shard(call, arn, shard)
-    if stream is None or found is None:
-        return Page([], after)
-    after = max(after, horizon(there, stream, found))
-    entries, upto = streams.read_lane(there, stream, found, after, limit, lane, lanes)
-    return Page([_record(there, stream, entry, arn, shard) for entry in entries], upto)
+    return stream
 
 
 def _record(call: Call, stream: Stream, entry: Entry, arn: str, shard: str) -> Record:
@@ -100,11 +61,6 @@ def _seen(event: dict[str, Any]) -> dict[str, Any]:
     return inner | {"data": base64.b64decode(inner["data"]).decode("utf-8", "replace")}
 
 
-def _shard(call: Call, arn: str, shard: str) -> tuple[Call, Stream | None, Shard | None]:
-    there, stream = _find(call, arn)
-    return there, stream, streams.shard(there, stream, shard) if stream is not None else None
-
-
 def _check(call: Call, arn: str) -> Mapping[str, Any]:
     """The stream, or the consumer, is there; and another account's lets it be read."""
     if is_consumer(arn):
@@ -119,7 +75,9 @@ def _stamp(at_ms: int) -> str:
     return moment.replace("+00:00", "Z")
 
 
-source = sources.Stream(bells=_bells, parts=_parts, part=_part, place=_place, read=_read, check=_check,
-                        filtered=Filtered(_seen, "data"), info="KinesisBatchInfo",
-                        positions=("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"), stamp=_stamp)
+_source = ShardSource(streams, _find, horizon, _record)
+source = sources.Stream(bells=_source.bells, parts=_source.parts, part=_source.part, place=_source.place,
+                        read=_source.read, check=_check, filtered=Filtered(_seen, "data"),
+                        info="KinesisBatchInfo", positions=("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"),
+                        stamp=_stamp)
 kinesis.source(source)
