@@ -34,11 +34,12 @@ PRAGMA synchronous = {synchronous};
 PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -8192;
 PRAGMA wal_autocheckpoint = {folded_at};
-CREATE TABLE IF NOT EXISTS map (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS map (key BLOB PRIMARY KEY, value BLOB NOT NULL);
 """
 _CLOSED = "The store is closed: the cloudlet is stopping. Nothing of the request was kept."
 _NO_ROOM = ("full", "disk I/O error")  # SQLite says the second of a file that may not grow
 _REPLACED = "The state was replaced by another. Nothing of the request was kept; send it again."
+_PUT = "INSERT INTO map (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 _SCAN = {
     False: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
     True: "SELECT key, value FROM map WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?",
@@ -287,7 +288,7 @@ class _SqliteTransaction:
             self._execute("SAVEPOINT one")
         self._half = True
         self._connection.executemany("DELETE FROM map WHERE key = ?", self._written.deletes())
-        self._connection.executemany("INSERT OR REPLACE INTO map VALUES (?, ?)", self._written.puts())
+        self._connection.executemany(_PUT, self._written.puts())
         if self.wrote:
             self._execute("RELEASE one")
         self.wrote = True
