@@ -143,17 +143,20 @@ class Clock:
 
     async def sleep_until(self, at_ms: int) -> None:
         """Wait for ``at_ms``."""
-        if at_ms <= self.now_ms():
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiters, (at_ms, next(self.tickets), future))
-        if self._waiters[0][2] is future:
+        if at_ms > self.now_ms():
+            await self.wait(asyncio.get_running_loop().create_future(), at_ms)
+
+    async def wait(self, future: "asyncio.Future[None]", until_ms: int) -> None:
+        """Wait for ``future``, which the clock resolves at ``until_ms`` if nobody has by then."""
+        entry = (until_ms, next(self.tickets), future)
+        heapq.heappush(self._waiters, entry)
+        if self._waiters[0] is entry:
             self._wake()
         try:
             await future
-        except asyncio.CancelledError:
-            self._forget()
-            raise
+        finally:
+            if self.now_ms() < until_ms:
+                self._forget()
 
     def _forget(self) -> None:
         """Somebody gave up waiting: once half of those kept have, let go of them."""

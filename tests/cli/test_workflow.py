@@ -114,6 +114,7 @@ def test_a_branch_that_fails_fails_what_is_around_it_and_stops_the_others(nested
     assert code == 0
     assert dict(states(found)) == {"Both": "caught", "Each": "failed", "Odd?": "succeeded", "Break": "failed",
                                    "Nap": "aborted", "Sorry": "succeeded"}
+    assert {visit["state"] for visit in found["visits"] if visit["error"] == "TooSmall"} >= {"Both", "Break"}
 
 
 def test_a_task_with_neither_mock_nor_cloudlet_is_refused(tmp_path):
@@ -150,6 +151,25 @@ def test_the_picture_has_boxes_in_boxes_conditions_and_dashes_for_what_is_caught
     assert "$ < 2" in drawn
     assert any("dashed" in line and "any error" in line and '"Sorry"' in line for line in drawn.splitlines())
     assert '"Done" -> "end"' in drawn and '"Sorry" -> "end"' in drawn
+
+
+def test_what_no_branch_ends_at_is_hidden_below_them():
+    fails = {"StartAt": "Try", "States": {"Try": {"Type": "Pass", "Next": "Break"},
+                                          "Break": {"Type": "Fail"}}}
+    rounds = {"StartAt": "Again", "States": {"Again": {"Type": "Pass", "Next": "Again"}}}
+    tree = {"StartAt": "Both", "States": {"Both": {"Type": "Parallel", "Branches": [fails, rounds],
+                                                   "Next": "Done"}, "Done": {"Type": "Succeed"}}}
+    drawn = diagram.dot(tree)
+    assert '"Break" -> "out Both" [style=invis ]' in drawn and '"Again" -> "out Both" [style=invis ]' in drawn
+    assert any(line.startswith('"out Both" [') and "style=invis" in line for line in drawn.splitlines())
+    assert "style=invis" not in diagram.dot(NESTED)
+
+
+def test_a_long_condition_is_cut_where_it_shows():
+    rule = {"Or": [{"Variable": f"$.item{n}", "StringEquals": "x"} for n in range(9)], "Next": "B"}
+    drawn = diagram.dot({"StartAt": "A", "States": {"A": {"Type": "Choice", "Choices": [rule]},
+                                                    "B": {"Type": "Succeed"}}})
+    assert "…" in drawn and "$.item8" not in drawn
 
 
 def test_what_ran_is_coloured_and_what_did_not_is_not():
@@ -253,6 +273,20 @@ def test_an_execution_is_shown_by_its_machine_its_name_or_its_arn(up):
         assert (found["execution"], states(found)) == (arn, [("Write", "caught"), ("Sorry", "succeeded")])
     told = up.run("workflow", "show", "first")
     assert "caught" in told.stdout and "QueueDoesNotExist" in told.stdout and "SUCCEEDED" in told.stdout
+
+
+def test_what_has_no_history_is_not_shown(up):
+    boto3 = pytest.importorskip("boto3")
+    client = boto3.client("stepfunctions", endpoint_url=up.endpoint, region_name="us-east-1",
+                          aws_access_key_id="000000000000", aws_secret_access_key="x")
+    definition = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    for kind in ("EXPRESS", "STANDARD"):
+        client.create_state_machine(name=f"new-{kind}", definition=definition, type=kind,
+                                    roleArn="arn:aws:iam::000000000000:role/any")
+    arn = client.start_execution(stateMachineArn=arn_of(client, "new-EXPRESS"))["executionArn"]
+    assert "new-EXPRESS is Express, and leaves no history" in up.run("workflow", "show", "new-EXPRESS").stderr
+    assert "is Express, and leaves no history" in up.run("workflow", "show", arn).stderr
+    assert "new-STANDARD has no execution yet" in up.run("workflow", "show", "new-STANDARD").stderr
 
 
 def test_a_task_without_a_mock_is_done_by_the_running_cloudlet(up):

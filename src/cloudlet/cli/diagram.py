@@ -67,14 +67,19 @@ def _container(tree: Body, lanes: Mapping[str, Lane] | None, end: str) -> Iterat
             yield _node(name, body, lanes)
             continue
         pen, fill = _colours(name, body, lanes)
+        paint = "#f6f8fa" if lanes is None else fill
         yield f"subgraph {_quoted('cluster ' + name)} {{"
-        yield (f'label=<{_title(name, body, lanes)}>; labeljust=l; style="rounded,filled"; margin=14; '
-               f'color="{pen}"; fillcolor="{fill if lanes is not None else "#f6f8fa"}"; penwidth=1.4;')
+        yield (f'label=<{_title(name, body, lanes, "left")}>; labeljust=l; style="rounded,filled"; '
+               f'margin=14; penwidth=1.4; color="{pen}"; fillcolor="{paint}";')
         for dot in ("in ", "out "):
-            yield f'{_quoted(dot + name)} [label="" shape=point width=0.07 color="{pen}" fillcolor="{pen}"];'
+            style = "" if dot == "in " or any(map(_ends, inner)) else " style=invis"
+            yield (f'{_quoted(dot + name)} [label="" shape=point width=0.07 color="{pen}" '
+                   f'fillcolor="{pen}"{style}];')
         for branch in inner:
             first = branch["StartAt"]
             yield from _container(branch, lanes, f"out {name}")
+            for last in _dead_ends(branch):  # which keep the dot below what never leads to it
+                yield _arrow(_entry(branch, last)[1], f"out {name}", style="style=invis ")
             head = _cluster(branch["States"][first], first)
             yield _arrow(f"in {name}", _entry(branch, first)[0], head=head)
         yield "}"
@@ -86,6 +91,22 @@ def _within(body: Body) -> Iterator[Body]:
     yield from body.get("Branches", ())
     if processor := body.get("ItemProcessor") or body.get("Iterator"):
         yield processor
+
+
+def _is_end(body: Body) -> bool:
+    return bool(body.get("End")) or body.get("Type") == "Succeed"
+
+
+def _ends(tree: Body) -> bool:
+    """Whether a branch can come to its end other than by failing."""
+    return any(map(_is_end, tree["States"].values()))
+
+
+def _dead_ends(tree: Body) -> list[str]:
+    """Where a branch stops that does not come to its end; its first state, if it only goes round."""
+    if _ends(tree):
+        return []
+    return [name for name, body in tree["States"].items() if body.get("Type") == "Fail"] or [tree["StartAt"]]
 
 
 def _cluster(body: Body, name: str) -> str:
@@ -112,7 +133,7 @@ def _arrows(tree: Body, name: str, body: Body, end: str) -> Iterator[str]:
         yield arrow(body["Default"], "otherwise")
     if "Next" in body:
         yield arrow(body["Next"], style="weight=8 ")
-    if body.get("End") or body.get("Type") == "Succeed":
+    if _is_end(body):
         yield _arrow(leaves, end, tail=tail)
     for catcher in body.get("Catch", ()):
         errors = ", ".join(catcher["ErrorEquals"]).replace("States.ALL", "any error")
@@ -121,8 +142,9 @@ def _arrows(tree: Body, name: str, body: Body, end: str) -> Iterator[str]:
 
 def _arrow(tail_node: str, head_node: str, label: str = "", style: str = "", tail: str = "",
            head: str = "") -> str:
-    lines = "\n".join(textwrap.wrap(label, _LABEL)[:3])
-    ends = (f"ltail={_quoted(tail)} " if tail else "") + (f"lhead={_quoted(head)} " if head else "")
+    lines = "\n".join(textwrap.wrap(label, _LABEL, max_lines=3, placeholder=" …", break_long_words=False,
+                                    break_on_hyphens=False))
+    ends = (f"ltail={_quoted(tail)} " if tail else "") + (f"lhead={_quoted(head)} minlen=2 " if head else "")
     said = f"label={_quoted('  ' + lines.replace(chr(10), '  ' + chr(10) + '  ') + '  ')} " if lines else ""
     return f"{_quoted(tail_node)} -> {_quoted(head_node)} [{said}{style}{ends}];"
 
@@ -139,9 +161,9 @@ def _colours(name: str, body: Body, lanes: Mapping[str, Lane] | None) -> tuple[s
     return _OUTCOMES[lane.outcome] if lane else _NEVER
 
 
-def _title(name: str, body: Body, lanes: Mapping[str, Lane] | None) -> str:
+def _title(name: str, body: Body, lanes: Mapping[str, Lane] | None, align: str = "center") -> str:
     """A state's name, what it is, and what became of it."""
-    shown = "<br/>".join(escape(one) for one in textwrap.wrap(name, 26))
+    shown = "".join(f'{escape(one)}<br align="{align}"/>' for one in textwrap.wrap(name, 26))
     rows = [f'<b><font color="{_INK}">{shown}</font></b>',
             f'<font point-size="9.5" color="{_FAINT}">{escape(_kind(body))}</font>']
     lane = (lanes or {}).get(name)
@@ -151,7 +173,7 @@ def _title(name: str, body: Body, lanes: Mapping[str, Lane] | None) -> str:
                 lane.error if lane.outcome in ("failed", "caught") else ""]
         colour, shown = _OUTCOMES[lane.outcome][0], escape(" · ".join(one for one in told if one))
         rows += [f'<font point-size="9.5" color="{colour}">{shown}</font>'] if shown else []
-    cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+    cells = "".join(f'<tr><td align="{align}">{row}</td></tr>' for row in rows)
     return f'<table border="0" cellspacing="0" cellpadding="1">{cells}</table>'
 
 
@@ -184,15 +206,21 @@ def condition(rule: Body) -> str:
     >>> condition({"And": [{"Variable": "$.a", "NumericGreaterThan": 3},
     ...                    {"Not": {"Variable": "$.b", "IsPresent": True}}]})
     '$.a > 3 and $.b is not present'
+    >>> condition({"And": [{"Or": [{"Variable": "$.a", "IsNull": True},
+    ...                            {"Variable": "$.a", "IsString": False}]},
+    ...                    {"Not": {"Variable": "$.b", "IsPresent": False}}]})
+    '($.a is null or $.a is not a string) and not ($.b is not present)'
     """
     if "Condition" in rule:
         return str(rule["Condition"]).removeprefix("{%").removesuffix("%}").strip()
     if "Not" in rule:
         inner = condition(rule["Not"])
-        return inner.replace(" is ", " is not ", 1) if " is " in inner else f"not ({inner})"
-    for word in ("And", "Or"):
-        if word in rule:
-            return f" {word.lower()} ".join(condition(one) for one in rule[word])
+        plain = " is " in inner and " is not " not in inner and "Variable" in rule["Not"]
+        return inner.replace(" is ", " is not ", 1) if plain else f"not ({inner})"
+    if "And" in rule:
+        return " and ".join(f"({condition(one)})" if "Or" in one else condition(one) for one in rule["And"])
+    if "Or" in rule:
+        return " or ".join(condition(one) for one in rule["Or"])
     variable = rule.get("Variable", "")
     for name, value in rule.items():
         if name.startswith("Is"):

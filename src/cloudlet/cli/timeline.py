@@ -5,6 +5,7 @@ that an event belongs to is thus that of the event before it; a state inside a P
 event of the state around it.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -83,7 +84,7 @@ def read(history: Sequence[Event]) -> Timeline:
                 at = visits[at].around
             owner[id] = at
             if at >= 0:
-                _leave(visits, at, at_s - start_s)
+                _leave(visits, at, at_s - start_s, details.get("output"))
         else:
             owner[id] = at
             if kind == "MapIterationStarted":
@@ -100,13 +101,28 @@ def _around(visits: list[Visit], at: int) -> int:
     return at
 
 
-def _leave(visits: list[Visit], at: int, at_s: float) -> None:
+def _leave(visits: list[Visit], at: int, at_s: float, output: str | None) -> None:
     visit = visits[at]
     visit.ended_s = at_s
     visit.outcome = "caught" if visit.broke else "succeeded"
+    if visit.broke and not visit.error:  # no event says it where a Fail state within was the reason
+        visit.error, visit.cause = _caught(output)
     for one in visits[at + 1 :]:  # what was stopped with it
         if one.ended_s is None and one.depth > visit.depth and _is_within(visits, one, at):
             one.ended_s, one.outcome = at_s, _unfinished(one)
+            if one.type == "Fail" and not one.error:
+                one.error, one.cause = visit.error, visit.cause
+
+
+def _caught(output: str | None) -> tuple[str, str]:
+    """The error and cause that a state's output tells, if a catcher has put nothing else into it."""
+    try:
+        found = json.loads(output or "")
+    except ValueError:
+        return "", ""
+    if not isinstance(found, dict) or found.keys() != {"Error", "Cause"}:
+        return "", ""
+    return str(found["Error"] or ""), str(found["Cause"] or "")
 
 
 def _is_within(visits: list[Visit], one: Visit, at: int) -> bool:

@@ -195,8 +195,11 @@ def _running(endpoint: str | None) -> Remote | None:
 def _execution(remote: Remote, given: str) -> str:
     """The ARN of an execution that is named in one of several ways."""
     if given.startswith("arn:"):
+        if ":express:" in given:
+            raise _without_history("This execution")
         return given
-    arns = [one["stateMachineArn"] for one in _pages(remote, "ListStateMachines", "stateMachines")]
+    machines = _pages(remote, "ListStateMachines", "stateMachines")
+    arns = [one["stateMachineArn"] for one in machines if one["type"] != "EXPRESS"]
     for arn in arns:
         if arn.rpartition(":")[2] == given:
             newest = remote.json("states", "ListExecutions", stateMachineArn=arn, maxResults=1)["executions"]
@@ -209,7 +212,15 @@ def _execution(remote: Remote, given: str) -> str:
         except Refusal:
             continue
         return meant
+    kind = next((one["type"] for one in machines if one["name"] == given), "")
+    if kind:
+        raise _without_history(given) if kind == "EXPRESS" else paper.fail(f"{given} has no execution yet.")
     raise paper.fail(f"There is no execution and no state machine {given!r} at {remote.endpoint}.")
+
+
+def _without_history(what: str) -> Exception:
+    return paper.fail(f"{what} is Express, and leaves no history.",
+                      "Its log group has what it logs; `cloudlet workflow run` runs a definition here.")
 
 
 def _pages(remote: Remote, operation: str, key: str, **params: Any) -> list[Body]:

@@ -189,7 +189,7 @@ def _begin(run: Run, strand: Strand, fan: Fan, start: str, given: Any, last: int
     """A branch or an iteration, whose turn it is to begin."""
     child = run.add(start, parent=strand.id, index=fan.next, last=last)
     run.give(child, given, json_text(given))
-    fan.children = [*fan.children, child.id]
+    fan.children.append(child.id)
     _count(fan, 1)
     return child
 
@@ -202,8 +202,10 @@ def _count(fan: Fan, items: int) -> None:
 
 def _item(run: Run, strand: Strand, iteration: Iteration, at: int) -> tuple[Any, dict[str, Any]]:
     """An item as its iteration gets it, and as the context object shows it."""
-    chunk = _chunk.decode(run.memory.get(("items", strand.id, at // _CHUNK)) or b"\x90")
-    value = json_value(chunk[at % _CHUNK])
+    known = run.memory.get(("items", strand.id, at // _CHUNK)) or b"\x90"
+    if known != run.chunk[0]:
+        run.chunk = known, _chunk.decode(known)
+    value = json_value(run.chunk[1][at % _CHUNK])
     item: dict[str, Any] = {"Index": at, "Value": value}
     if not iteration.selector:
         return value, item
@@ -256,7 +258,7 @@ def ended(run: Run, child: Strand) -> None:
     fan.running -= 1
     fan.succeeded += 1
     fan.size += len(text)
-    fan.children = [id for id in fan.children if id != child.id]
+    fan.children.remove(child.id)
     run.drop(child)
     run.turn("fan", strand)
 

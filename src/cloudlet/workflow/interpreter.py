@@ -101,14 +101,14 @@ def _answer(run: Run, strand: Strand, event: Event) -> None:
 def _work(run: Run, states: int) -> None:
     """Take turns, until nothing can be done any more or this was enough."""
     while run.turns and run.head.status == "RUNNING":
-        kind, id = run.turns[0]
+        kind, id = next(iter(run.turns))
         if kind in ("enter", "fan"):
             if not states:
                 run.head.pending = list(run.turns)
                 run.effects.append(records.More())
                 return
             states -= 1
-        run.turns.popleft()
+        run.turns.popitem(last=False)
         strand = run.find(id)
         if strand is not None:
             attempt(run, strand, partial(_TURNS[kind], run, strand))
@@ -268,10 +268,8 @@ def _situate(run: Run, strand: Strand, failure: Failure) -> None:
         return
     failure.strand = strand.id
     if failure.situated and run.notes is None:
-        failure.cause = (
-            f"An error occurred while executing the state '{strand.state}' (entered at the event "
-            f"id #{strand.entered}). {failure.cause}"
-        )
+        failure.cause = (f"An error occurred while executing the state '{strand.state}' (entered at the "
+                         f"event id #{strand.entered}). {failure.cause}")
     if isinstance(failure, QueryFailure):
         early = strand.last == strand.entered and not failure.late
         location = {"location": failure.location} if failure.location else {}

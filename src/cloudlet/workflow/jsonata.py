@@ -135,10 +135,8 @@ class Expression:
         return self._failure(f"threw an error during evaluation. {error.error}: {error}")
 
     def _failure(self, how: str) -> QueryFailure:
-        return QueryFailure(
-            f"The JSONata expression '{self.text}' specified for the field '{self.location}' {how}",
-            self.location,
-        )
+        return QueryFailure(f"The JSONata expression '{self.text}' specified for the field "
+                            f"'{self.location}' {how}", self.location)
 
     def _plain(self, value: Any) -> Any:
         """The value as JSON has it, without the library's own kinds of lists and nulls."""
@@ -162,10 +160,8 @@ class Expression:
         """Fail as AWS does if the value is of another kind than the field takes."""
         found = kind_of(value)
         if found != kind:
-            raise self._failure(
-                f"returned an unexpected result type. Expected '{kind}', but was '{found}' for "
-                f"value: {json_text(value)}"
-            )
+            raise self._failure(f"returned an unexpected result type. Expected '{kind}', but was '{found}' "
+                                f"for value: {json_text(value)}")
 
 
 def _bounds() -> tuple[Callable[..., None], Callable[..., None]]:

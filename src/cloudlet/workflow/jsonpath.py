@@ -348,8 +348,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=~": lambda left, right: isinstance(left, str) and isinstance(right, re.Pattern)
     and right.fullmatch(left) is not None,
     "in": lambda left, right: isinstance(right, list) and left in right,
-    "nin": lambda left, right: isinstance(right, list) and left not in right,
-}
+    "nin": lambda left, right: isinstance(right, list) and left not in right}
 
 
 def _numbers(values: Any) -> list[float]:
@@ -364,5 +363,4 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "max": lambda value: max(_numbers(value), default=None),
     "sum": lambda value: sum(_numbers(value)),
     "avg": lambda value: statistics.fmean(found) if (found := _numbers(value)) else None,
-    "stddev": lambda value: statistics.pstdev(found) if (found := _numbers(value)) else None,
-}
+    "stddev": lambda value: statistics.pstdev(found) if (found := _numbers(value)) else None}

@@ -3,7 +3,7 @@
 Values are decoded once in a step and written once at its end, however many states it went through.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,7 @@ _strand = msgspec.msgpack.Decoder(Strand)
 _head = msgspec.msgpack.Decoder(Head)
 _origin = msgspec.msgpack.Decoder(Origin)
 _encode = msgspec.msgpack.Encoder().encode
+_TURNS = ("enter", "end", "fan", "again")
 _RETRIED = frozenset(("Task", "Map", "Parallel"))
 _FINAL = frozenset(("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"))
 
@@ -38,12 +39,11 @@ class Run:
         self.machine, self.memory, self.world, self.now_ms = machine, memory, world, now_ms
         self.history: list[Recorded] = []
         self.effects: list[Effect] = []
-        self.turns: deque[tuple[str, int]] = deque()
         self.notes: dict[str, Any] | None = None  # what an inspection wants to know
         self.given: dict[str, Any] | None = None  # the context object of an inspection
         known = memory.get(("head", _ALL, 0))
         self.head = _head.decode(known) if known else Head()
-        self.turns.extend(self.head.pending)
+        self.turns: OrderedDict[tuple[str, int], None] = OrderedDict.fromkeys(self.head.pending)
         self.head.pending = []
         self._strands: dict[int, Strand] = {}
         self._known: dict[int, bytes] = {}  # how strands were before the step
@@ -52,6 +52,7 @@ class Run:
         self._changed: set[int] = set()  # strands whose input is new
         self._scopes: dict[int, dict[str, Any]] = {}
         self._origin: Origin | None = None
+        self.chunk: tuple[bytes, list[str]] = (b"", [])  # of a Map's items, the last that was decoded
 
     # -- records
 
@@ -98,12 +99,12 @@ class Run:
 
     def turn(self, kind: str, strand: Strand) -> None:
         """Let the strand have such a turn, once."""
-        if (kind, strand.id) not in self.turns:
-            self.turns.append((kind, strand.id))
+        self.turns[kind, strand.id] = None
 
     def unturn(self, strand: Strand) -> None:
         """Take all its turns from a strand."""
-        self.turns = deque(turn for turn in self.turns if turn[1] != strand.id)
+        for kind in _TURNS:
+            self.turns.pop((kind, strand.id), None)
 
     def drop(self, strand: Strand) -> None:
         """Forget a strand and all that is its own."""

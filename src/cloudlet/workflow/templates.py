@@ -5,7 +5,6 @@ as it is, and shared: nobody may change a value, only build another.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 from .failures import Failure
@@ -34,8 +33,14 @@ class Scene:
         self.value: Any = value  # what ``$`` is at the moment
         self.result: Any = _NOTHING
         self.error: Any = _NOTHING
-        self.context, self.variables = cache(context), cache(variables)
-        self.world, self.now_ms = world, now_ms
+        self._context, self.variables, self.world, self.now_ms = context, variables, world, now_ms
+        self._found: dict[str, Any] | None = None
+
+    def context(self) -> dict[str, Any]:
+        """The context object."""
+        if self._found is None:
+            self._found = self._context()
+        return self._found
 
     def states(self, *, context: bool) -> dict[str, Any]:
         """The value of ``$states``."""

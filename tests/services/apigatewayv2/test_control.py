@@ -82,8 +82,11 @@ def test_what_is_not_honoured_is_refused_by_name(api):
     id = api.create_api(Name="named", ProtocolType="HTTP")["ApiId"]
     assert "AWS_IAM" in refusal(api.create_route, ApiId=id, RouteKey="GET /", AuthorizationType="AWS_IAM")[1]
     code, message = refusal(api.create_integration, ApiId=id, IntegrationType="AWS_PROXY",
-                            IntegrationSubtype="SQS-SendMessage")
-    assert code == "NotHonoured" and "IntegrationSubtype" in message
+                            IntegrationSubtype="AppConfig-GetConfiguration")
+    assert code == "NotHonoured" and "AppConfig" in message
+    code, message = refusal(api.create_integration, ApiId=id, IntegrationType="AWS_PROXY",
+                            TlsConfig={"ServerNameToVerify": "x"})
+    assert code == "NotHonoured" and "TlsConfig" in message
 
 
 def test_a_disabled_endpoint_is_not_found(api, serve, echo):

@@ -105,7 +105,7 @@ def test_what_a_document_says_is_honoured_or_refused(api, echo):
     wrong["paths"]["/any"]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"] = {
         "type": "aws_proxy", "uri": echo, "requestParameters": {"a": "b"}}
     code, message = refusal(api.import_api, Body=json.dumps(wrong))
-    assert code == "BadRequestException" and "requestParameters" in message
+    assert code == "BadRequestException" and "request parameters" in message
     assert refusal(api.import_api, Body="{")[0] == "BadRequestException"
     assert refusal(api.import_api, Body='{"swagger": "2.0"}')[0] == "BadRequestException"
     before = len(api.get_apis()["Items"])

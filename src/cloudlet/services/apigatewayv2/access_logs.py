@@ -41,10 +41,4 @@ def line_of(form: str, visit: Visit, response: Response) -> str:
     """The format with its variables filled in; one that is unknown or empty is ``-``."""
     body = response.body if isinstance(response.body, bytes) else b""
     values = visit.context() | {"status": str(response.status), "responseLength": str(len(body))}
-    if visit.authorizer and "lambda" in visit.authorizer:
-        values |= {f"authorizer.{name}": str(value) for name, value in visit.authorizer["lambda"].items()}
-    if visit.authorizer and "jwt" in visit.authorizer:
-        values |= {
-            f"authorizer.claims.{name}": value for name, value in visit.authorizer["jwt"]["claims"].items()
-        }
     return _VARIABLE.sub(lambda match: values.get(match[1]) or "-", form)

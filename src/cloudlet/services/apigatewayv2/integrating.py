@@ -1,9 +1,11 @@
-"""What answers a request: a function, or somebody else's server."""
+"""What answers a request: a function, an operation of another service, or somebody else's server."""
 
 import asyncio
 import json
 import logging
 import re
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ...errors import AwsError
@@ -12,11 +14,15 @@ from ...functions import Pool
 from ...identity import service_principal
 from ...kernel import Conversation
 from ...wire.http import Response
+from . import actions
 from .answers import failure, response_of
 from .gate import Gate
 from .payloads import event_of
+from .records import Integration
+from .transforms import transformed
 from .visits import Visit
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _PATH = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/[^/]+/functions/(.+)/invocations")
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
@@ -25,23 +31,40 @@ _BUSY = ("TooManyRequestsException", "ServiceUnavailable", "ResourceNotReadyExce
 
 async def integrate(call: Conversation, gate: Gate, visit: Visit) -> Response:
     """The integration's answer."""
-    if visit.integration is None:
-        return failure(500, "Internal Server Error")
-    if visit.integration.integration_type == "HTTP_PROXY":
-        return await _by_http(visit)
-    return await _by_function(call, gate, visit)
-
-
-async def _by_function(call: Conversation, gate: Gate, visit: Visit) -> Response:
     integration = visit.integration
-    assert integration
+    if integration is None:
+        return failure(500, "Internal Server Error")
+    if integration.integration_type == "HTTP_PROXY":
+        return await _by_http(visit, integration)
+    if integration.integration_subtype is None:
+        return await _by_function(call, gate, visit, integration)
+    action = _begun(gate, actions.act(call, visit, integration))
+    done, _ = await asyncio.wait([action], timeout=integration.timeout_in_millis / 1000)
+    if not done:
+        return failure(503, "Service Unavailable")
+    return action.result()
+
+
+def _begun(gate: Gate, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    """Work that goes on also when its visitor waits no longer."""
+    task = asyncio.ensure_future(work)
+    gate.running.add(task)
+    task.add_done_callback(gate.running.discard)
+    return task
+
+
+async def _by_function(call: Conversation, gate: Gate, visit: Visit, integration: Integration) -> Response:
     version = integration.payload_format_version
-    invocation = asyncio.ensure_future(call.invoke(
+    who = service_principal("apigateway", visit.account, visit.source_arn())
+    try:
+        if integration.credentials_arn:
+            who = await call.transact(lambda inner: actions.acting(inner, visit, integration))
+    except AwsError as error:
+        return _refused(visit, error)
+    invocation = _begun(gate, call.invoke(
         "lambda", "Invoke", FunctionName=function_of(integration.integration_uri or "", visit),
         Payload=json.dumps(event_of(visit, version), ensure_ascii=False).encode("utf-8", "replace"),
-        as_principal=service_principal("apigateway", visit.account, visit.source_arn())))
-    gate.running.add(invocation)
-    invocation.add_done_callback(gate.running.discard)
+        as_principal=who))
     looked_at = call.use(Pool).debugging  # nobody is hurried while somebody debugs
     timeout_s = None if looked_at else integration.timeout_in_millis / 1000
     done, _ = await asyncio.wait([invocation], timeout=timeout_s)
@@ -52,11 +75,16 @@ async def _by_function(call: Conversation, gate: Gate, visit: Visit) -> Response
     except AwsError as error:
         if error.code in _BUSY:
             return failure(503, "Service Unavailable")
-        log.warning("the API %s can't invoke its function: %s", visit.api.api_id, error)
-        return failure(500, "Internal Server Error")
+        return _refused(visit, error)
     if answer.get("FunctionError"):
         return failure(500, "Internal Server Error")
-    return response_of(answer["Payload"], version)
+    return transformed(visit, integration, response_of(answer["Payload"], version))
+
+
+def _refused(visit: Visit, error: AwsError) -> Response:
+    visit.problem = str(error)
+    log.warning("the API %s can't invoke its function: %s", visit.api.api_id, error)
+    return failure(500, "Internal Server Error")
 
 
 def function_of(uri: str, visit: Visit) -> str:
@@ -66,9 +94,8 @@ def function_of(uri: str, visit: Visit) -> str:
     return match[1] if match else filled
 
 
-async def _by_http(visit: Visit) -> Response:
-    integration, request = visit.integration, visit.request
-    assert integration
+async def _by_http(visit: Visit, integration: Integration) -> Response:
+    request = visit.request
     url = _STAGE_VARIABLE.sub(lambda match: visit.stage.stage_variables.get(match[1], ""),
                               integration.integration_uri or "")
     for name, value in visit.variables.items():
@@ -87,7 +114,7 @@ async def _by_http(visit: Visit) -> Response:
         return failure(504, "Gateway Timeout")
     except Unreachable:
         return failure(503, "Service Unavailable")
-    return answer
+    return transformed(visit, integration, answer)
 
 
 __all__ = ["function_of", "integrate"]

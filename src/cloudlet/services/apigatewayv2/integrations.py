@@ -1,4 +1,4 @@
-"""Integrations: functions, and URLs of others."""
+"""Integrations: functions, operations of other services, and URLs of others."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ...kernel import Call
-from . import limits
+from . import actions, limits, transforms
 from .errors import BadRequestException, ConflictException, TooManyRequestsException
 from .records import (
     Config,
@@ -23,21 +23,26 @@ from .records import (
 )
 from .service import apigatewayv2
 
+_ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/\S+")
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY")
 _LAMBDA = re.compile(r"arn:aws[\w-]*:(?:lambda:[\w-]+:\d{12}:function:|apigateway:[\w-]+:lambda:path/)\S+|"
                      r"arn:\S*\$\{stageVariables\.\w+\}\S*")
 
 
 @apigatewayv2.operation
-def create_integration(call: Call, api_id: str, integration_type: str, integration_uri: str | None = None,
-                       integration_method: str | None = None, connection_type: str | None = None,
-                       payload_format_version: str | None = None, timeout_in_millis: int | None = None,
-                       description: str | None = None) -> Config:
+def create_integration(call: Call, api_id: str, integration_type: str, integration_subtype: str | None = None,
+                       integration_uri: str | None = None, integration_method: str | None = None,
+                       credentials_arn: str | None = None, request_parameters: dict[str, str] | None = None,
+                       response_parameters: dict[str, dict[str, str]] | None = None,
+                       connection_type: str | None = None, payload_format_version: str | None = None,
+                       timeout_in_millis: int | None = None, description: str | None = None) -> Config:
     """Add an integration to an API."""
     need_api(call, api_id)
     return shown(new_integration(call, api_id, **given(
-        integration_type=integration_type, integration_uri=integration_uri,
-        integration_method=integration_method, connection_type=connection_type,
+        integration_type=integration_type, integration_subtype=integration_subtype,
+        integration_uri=integration_uri, integration_method=integration_method,
+        credentials_arn=credentials_arn, request_parameters=request_parameters,
+        response_parameters=response_parameters, connection_type=connection_type,
         payload_format_version=payload_format_version, timeout_in_millis=timeout_in_millis,
         description=description)))
 
@@ -53,14 +58,25 @@ def new_integration(call: Call, api_id: str, **members: Any) -> Integration:
 
 @apigatewayv2.operation
 def update_integration(call: Call, api_id: str, integration_id: str, integration_type: str | None = None,
-                       integration_uri: str | None = None, integration_method: str | None = None,
+                       integration_subtype: str | None = None, integration_uri: str | None = None,
+                       integration_method: str | None = None, credentials_arn: str | None = None,
+                       request_parameters: dict[str, str] | None = None,
+                       response_parameters: dict[str, dict[str, str]] | None = None,
                        connection_type: str | None = None, payload_format_version: str | None = None,
                        timeout_in_millis: int | None = None, description: str | None = None) -> Config:
-    """Change an integration."""
+    """Change an integration; a parameter that is empty is removed."""
     old = need(call, integrations, "Integration", api_id, integration_id)
+    if request_parameters is not None:
+        merged = {**(old.request_parameters or {}), **request_parameters}
+        request_parameters = {name: source for name, source in merged.items() if source}
+    if response_parameters is not None:
+        by_status = {**(old.response_parameters or {}), **response_parameters}
+        response_parameters = {status: one for status, one in by_status.items() if one}
     new = _checked(msgspec.structs.replace(old, **given(
-        integration_type=integration_type, integration_uri=integration_uri,
-        integration_method=integration_method, connection_type=connection_type,
+        integration_type=integration_type, integration_subtype=integration_subtype,
+        integration_uri=integration_uri, integration_method=integration_method,
+        credentials_arn=credentials_arn, request_parameters=request_parameters,
+        response_parameters=response_parameters, connection_type=connection_type,
         payload_format_version=payload_format_version, timeout_in_millis=timeout_in_millis,
         description=description)))
     save(call, integrations, api_id, integration_id, new)
@@ -100,6 +116,15 @@ def _checked(one: Integration) -> Integration:
         raise BadRequestException("cloudlet has no VPC links: the connection type must be INTERNET")
     if one.payload_format_version not in ("1.0", "2.0"):
         raise BadRequestException("PayloadFormatVersion must be one of 1.0, 2.0")
+    transforms.check(one)
+    if one.credentials_arn and not _ROLE.fullmatch(one.credentials_arn):
+        raise BadRequestException(f"The credentials must be the ARN of a role: {one.credentials_arn}")
+    if one.integration_subtype is not None and one.integration_type == "AWS_PROXY":
+        actions.check(one)
+        return one
+    if one.request_parameters or one.integration_subtype is not None:
+        raise BadRequestException("cloudlet maps request parameters to the operations of AWS_PROXY "
+                                  "integrations with a subtype, and nowhere else")
     if one.integration_type == "HTTP_PROXY":
         _check_http(one)
     elif one.integration_type != "AWS_PROXY":
@@ -112,6 +137,8 @@ def _checked(one: Integration) -> Integration:
 def _check_http(one: Integration) -> None:
     if not re.match(r"https?://", one.integration_uri or ""):
         raise BadRequestException("Invalid HTTP endpoint specified for URI")
+    if one.credentials_arn:
+        raise BadRequestException("HTTP integrations have no credentials")
     if one.integration_method not in _METHODS:
         raise BadRequestException("HTTP integrations need an integration method")
     if one.payload_format_version != "1.0":

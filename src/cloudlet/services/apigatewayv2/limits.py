@@ -4,6 +4,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-qu
 """
 
 MAX_BODY = 10 << 20  # bytes of a request or of an answer
+MAX_MAPPED_BODY = 100 << 10  # bytes of a request that a path into its body sees
 MAX_TIMEOUT_MS = 30_000
 DEFAULT_RATE = 10_000.0  # requests a second, where a stage names a burst only
 DEFAULT_BURST = 5_000  # requests, where a stage names a rate only

@@ -17,7 +17,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method")
 _INTEGRATION = {"type": "integration_type", "uri": "integration_uri", "httpMethod": "integration_method",
                 "payloadFormatVersion": "payload_format_version", "timeoutInMillis": "timeout_in_millis",
-                "description": "description", "connectionType": "connection_type"}
+                "description": "description", "connectionType": "connection_type",
+                "integrationSubtype": "integration_subtype", "credentials": "credentials_arn",
+                "requestParameters": "request_parameters", "responseParameters": "response_parameters"}
 _AUTHORIZER = {
     "type": "authorizer_type",
     "identitySource": "identity_source",
@@ -181,11 +183,8 @@ def _authorizers(document: Config) -> dict[str, Config]:
 
 
 def _members(extension: Config, known: dict[str, str], what: str) -> Config:
-    unknown = [
-        name for name, value in extension.items() if name not in known and name not in ("$ref", "credentials")
-    ]
-    if extension.get("credentials"):
-        unknown.append("credentials")
+    unknown = [name for name, value in extension.items()
+               if name not in known and name != "$ref" and (value or name != "credentials")]
     if unknown:
         raise BadRequestException(f"cloudlet does not honour {', '.join(unknown)} of {what}")
     found = {known[name]: value for name, value in extension.items() if name in known and value is not None}

@@ -60,8 +60,12 @@ class Integration(msgspec.Struct, rename="pascal", kw_only=True):
 
     integration_id: str
     integration_type: str
+    integration_subtype: str | None = None
     integration_uri: str | None = None
     integration_method: str | None = None
+    credentials_arn: str | None = None
+    request_parameters: dict[str, str] | None = None
+    response_parameters: dict[str, dict[str, str]] | None = None
     connection_type: str = "INTERNET"
     payload_format_version: str = "1.0"
     timeout_in_millis: int = 30_000

@@ -161,8 +161,12 @@ class Integration(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     ATTRIBUTES: ClassVar = frozenset({"IntegrationId"})
     api_id: str
     integration_type: str
+    integration_subtype: str | None = None
     integration_uri: str | None = None
     integration_method: str | None = None
+    credentials_arn: str | None = None
+    request_parameters: dict[str, str] | None = None
+    response_parameters: dict[str, dict[str, Any]] | None = None
     connection_type: str | None = None
     payload_format_version: str | None = None
     timeout_in_millis: int | None = None
@@ -170,18 +174,31 @@ class Integration(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """Make the integration."""
-        made = await call.invoke(_NAME, "CreateIntegration", **_given(self))
+        made = await call.invoke(_NAME, "CreateIntegration", **self._members())
         return Physical(made["IntegrationId"], {"IntegrationId": made["IntegrationId"]})
 
     async def update(self, call: Conversation, this: This, old: "Integration") -> Physical:
         """Change the integration."""
-        await call.invoke(_NAME, "UpdateIntegration", IntegrationId=this.physical_id, **_given(self))
+        members, before = self._members(), old._members()
+        for name, nothing in (("RequestParameters", ""), ("ResponseParameters", {})):
+            if gone := before.get(name, {}).keys() - members.get(name, {}).keys():
+                members[name] = {**dict.fromkeys(gone, nothing), **members.get(name, {})}
+        await call.invoke(_NAME, "UpdateIntegration", IntegrationId=this.physical_id, **members)
         return Physical(this.physical_id, {"IntegrationId": this.physical_id})
 
     async def delete(self, call: Conversation, this: This) -> None:
         """Remove the integration."""
         with suppress(NotFoundException):
             await call.invoke(_NAME, "DeleteIntegration", ApiId=self.api_id, IntegrationId=this.physical_id)
+
+    def _members(self) -> Members:
+        """The members; a template writes response parameters as lists of Source and Destination."""
+        found = _given(self)
+        if self.response_parameters:
+            found["ResponseParameters"] = {
+                status: {pair["Destination"]: pair["Source"] for pair in one["ResponseParameters"]}
+                if "ResponseParameters" in one else one for status, one in self.response_parameters.items()}
+        return found
 
 
 @apigatewayv2.resource("AWS::ApiGatewayV2::Route")

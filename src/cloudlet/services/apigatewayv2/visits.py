@@ -1,5 +1,6 @@
 """A visitor's request, with all that is known of it by the time it is answered."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -31,6 +32,7 @@ class Visit(msgspec.Struct):
     integration: Integration | None = None
     authorizer: dict[str, Any] | None = None  # what the authorizer says, as payload 2.0 shows it
     principal_id: str = ""
+    problem: str = ""  # why there is no answer of the integration's
 
     @property
     def decoded_path(self) -> str:
@@ -79,13 +81,22 @@ class Visit(msgspec.Struct):
 
     def context(self) -> dict[str, str]:
         """The ``$context`` variables, as access logs and identity sources name them."""
-        return {"accountId": self.account, "apiId": self.api.api_id, "domainName": self.domain,
+        found = {"accountId": self.account, "apiId": self.api.api_id, "domainName": self.domain,
                 "domainPrefix": self.api.api_id, "requestId": self.id, "extendedRequestId": self.id,
                 "stage": self.stage.stage_name, "routeKey": self.route.route_key, "path": self.decoded_path,
                 "httpMethod": self.request.method, "protocol": "HTTP/1.1", "requestTime": self.time(),
                 "requestTimeEpoch": str(self.now_ms), "identity.sourceIp": self.request.peer,
-                "identity.userAgent": self.request.headers.get("user-agent", "")}
+                "identity.userAgent": self.request.headers.get("user-agent", ""),
+                "integrationErrorMessage": self.problem, "integration.error": self.problem}
+        said = self.authorizer or {}
+        found |= {f"authorizer.{name}": _text(value) for name, value in said.get("lambda", {}).items()}
+        claims = said.get("jwt", {}).get("claims", {})
+        return found | {f"authorizer.claims.{name}": value for name, value in claims.items()}
 
     def time(self) -> str:
         """The moment of the request, as access logs write it."""
         return datetime.fromtimestamp(self.now_ms / 1000, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -104,21 +104,22 @@ async def run_item(call: Conversation, *, machine: str, name: str, run: str, chi
     effect = msgspec.convert(child, type=flow.StartChild)
     waiter = Waiter(machine, name, run, effect.strand, effect.ticket, "child", effect.index, effect.items)
 
-    def prepare(inner: Call) -> express.Order | None:
+    def prepare(inner: Call) -> express.Begun | None:
         parent = engine.find(inner, machine, name, run)
         if parent is None or not engine.is_awaited(inner, parent, effect.strand, effect.ticket):
             _ended(inner, effect.map_run, waiter, _never_started(inner, effect))
             return None
-        return express.Order(maps.label_of(effect.map_run), parent.revision, inner.ids.uuid(),
-                             inner.ids.uuid(), effect.input, inner.now_ms, start_at=effect.start_at)
+        return express.begun(inner, express.Order(
+            maps.label_of(effect.map_run), parent.revision, inner.ids.uuid(), inner.ids.uuid(), effect.input,
+            inner.now_ms, start_at=effect.start_at))
 
-    order = await call.transact(prepare)
-    if order is None:
+    begun = await call.transact(prepare)
+    if begun is None:
         return
-    finish, arn = await express.execute(call, order)
+    finish = await express.execute(call, begun)
     await call.transact(lambda inner: _ended(inner, effect.map_run, waiter, Outcome(
-        arn, finish.status, effect.input, order.started_ms, inner.now_ms, effect.items, finish.output,
-        finish.error, finish.cause)))
+        begun.arn, finish.status, effect.input, begun.order.started_ms, inner.now_ms, effect.items,
+        finish.output, finish.error, finish.cause)))
 
 
 @stepfunctions.task

@@ -12,7 +12,7 @@ from ...identity import Principal
 from ...kernel import Call, Conversation, Services
 from ...workflow import records as flow
 from ...workflow.intrinsics import json_text, json_value
-from . import endpoints, integrations, parameters, settings
+from . import endpoints, integrations, parameters
 from .errors import TaskFailed
 from .integrations import Integration, api_name
 from .parameters import Unfit
@@ -23,13 +23,13 @@ _UNTOLD = ("The cause could not be determined because Lambda did not return an e
            "Returned payload: ")
 
 
-async def outcome(call: Conversation, role_arn: str, arn: str, effect: flow.RunTask) -> Result:
-    """Do a task that may wait; what came of it."""
+async def outcome(call: Conversation, who: Principal | AwsError, arn: str, effect: flow.RunTask) -> Result:
+    """Do a task that may wait, as ``who`` (or why it can't be assumed); what came of it."""
     one = integrations.of(call.kernel.services, effect.resource)
     try:
-        principal = await call.transact(
-            lambda inner: settings.acting(inner, role_arn, arn))
-        text = await _done(call, principal, one, json_value(effect.parameters), arn)
+        if isinstance(who, AwsError):
+            raise who
+        text = await _done(call, who, one, json_value(effect.parameters), arn)
     except AwsError as error:
         return failed(one, effect, error, call.id, call.kernel.services)
     return answered(one, effect, text)

@@ -1,7 +1,7 @@
 """What a state machine may be given beside its definition: a role, logging, tracing, encryption, tags."""
 
 from ...arn import Arn
-from ...errors import AccessDeniedException, NotHonoured
+from ...errors import AccessDeniedException, AwsError, NotHonoured
 from ...identity import Principal, root, service_principal
 from ...kernel import Call
 from ...kernel.roles import NotTrusted
@@ -104,3 +104,11 @@ def acting(call: Call, role_arn: str, source_arn: str = "") -> Principal:
         raise AccessDeniedException(
             "Neither the global service principal states.amazonaws.com, nor the regional one is authorized "
             "to assume the provided role.") from None
+
+
+def session(call: Call, role_arn: str, source_arn: str = "") -> Principal | AwsError:
+    """The same for a task that is done outside of this transaction, and fails there if it may not."""
+    try:
+        return acting(call, role_arn, source_arn)
+    except AccessDeniedException as refusal:
+        return refusal

@@ -17,18 +17,18 @@ async def start_sync_execution(call: Conversation, state_machine_arn: str, name:
     text = checked(input)
     name = check(name) if name is not None else call.ids.uuid()
 
-    def decide(inner: Call) -> express.Order:
+    def decide(inner: Call) -> express.Begun:
         found = choose(inner, state_machine_arn)
         if found.machine.kind != EXPRESS:
             raise StateMachineTypeNotSupported
-        return express.Order(found.machine.name, found.revision, name, inner.ids.uuid(), text, inner.now_ms,
-                             trace_header or "")
+        return express.begun(inner, express.Order(found.machine.name, found.revision, name, inner.ids.uuid(),
+                                                  text, inner.now_ms, trace_header or ""))
 
-    order = await call.transact(decide)
-    finish, arn = await express.execute(call, order)
+    begun = await call.transact(decide)
+    order, finish = begun.order, await express.execute(call, begun)
     took_ms = call.now_ms - order.started_ms
     found: Config = {
-        "executionArn": arn,
+        "executionArn": begun.arn,
         "stateMachineArn": machine_arn(call, order.machine),
         "name": name,
         "startDate": order.started_ms / 1000,

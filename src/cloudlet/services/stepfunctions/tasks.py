@@ -30,7 +30,7 @@ _BEGUN = "begun"
 
 
 class _Begun(NamedTuple):
-    role_arn: str
+    who: Principal | AwsError
     arn: str
     traced: bool
     trace: str
@@ -91,7 +91,7 @@ async def carry(call: Conversation, *, machine: str, name: str, run: str, work: 
         return
     call.trace = Trace.parse(begun.trace) or call.trace
     call.trace = msgspec.structs.replace(call.trace, given=begun.traced)
-    said = await performing.outcome(call, begun.role_arn, begun.arn, effect)
+    said = await performing.outcome(call, begun.who, begun.arn, effect)
     await call.transact(lambda inner: _end(inner, machine, name, run, effect, said))
 
 
@@ -106,7 +106,8 @@ def _begin(call: Call, machine: str, name: str, run: str, effect: flow.RunTask) 
         rows.put((_BEGUN, effect.strand, 0), ticket)
         rows.flush()
     chosen = ready(call, machine, record.revision)
-    return _Begun(chosen.role_arn, execution_arn(call, machine, name), chosen.traced, record.trace)
+    arn = execution_arn(call, machine, name)
+    return _Begun(settings.session(call, chosen.role_arn, arn), arn, chosen.traced, record.trace)
 
 
 def _end(call: Call, machine: str, name: str, run: str, effect: flow.RunTask,

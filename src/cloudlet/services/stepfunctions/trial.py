@@ -176,8 +176,9 @@ async def _done(call: Conversation, trial: _Trial) -> tuple[inspection.Mock | No
         return inspection.Mock("null"), None  # it fails before its task would run
     if one.name == "http:invoke":
         return await _asked(call, trial, one, effect, given)
-    said = await performing.outcome(call, trial.role_arn, machine_arn(call, _NAME), effect)
-    return _as_mock(said), None
+    role_arn, arn = trial.role_arn, machine_arn(call, _NAME)
+    who = await call.transact(lambda inner: settings.session(inner, role_arn, arn))
+    return _as_mock(await performing.outcome(call, who, arn, effect)), None
 
 
 async def _asked(call: Conversation, trial: _Trial, one: integrations.Integration, effect: flow.RunTask,
