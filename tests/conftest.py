@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 import threading
 import urllib.request
 from pathlib import Path
@@ -10,10 +11,17 @@ import boto3
 import pytest
 import uvloop
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 
-from cloudlet.app import Cloudlet, Options
+from cloudlet.app import Options, running
+from cloudlet.scratch import sweep
 
 _QUICK = Config(retries={"max_attempts": 0}, read_timeout=30, s3={"addressing_style": "path"})
+
+
+settings.register_profile("calm", deadline=None, suppress_health_check=[
+    HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.load_profile("calm")  # a busy machine is no failure
 
 
 class Running:
@@ -32,17 +40,16 @@ class Running:
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
-            self.cloudlet = Cloudlet(self.options)
-            await self.cloudlet.start()
+            async with running(self.options) as self.cloudlet:
+                self.port = self.cloudlet.port
+                self.url = f"http://127.0.0.1:{self.port}"
+                self._ready.set()
+                await self._stop.wait()
         except BaseException as error:
+            if self._ready.is_set():
+                raise
             self._failure = error
             self._ready.set()
-            return
-        self.port = self.cloudlet.port
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._ready.set()
-        await self._stop.wait()
-        await self.cloudlet.stop()
 
     def client(self, service: str, *, region: str = "us-east-1", key: str = "test", secret: str = "test",
                token: str | None = None, config: Config | None = None):
@@ -69,12 +76,17 @@ class Running:
         self._thread.join()
 
 
+def pytest_sessionfinish():
+    """What tests have killed left folders that the next cloudlet would take away; there is none."""
+    sweep(Path(tempfile.gettempdir()))
+
+
 @pytest.fixture(scope="module")
 def cloudlet(tmp_path_factory, request):
     """A cloudlet that the tests of a module share, with its ``OPTIONS``; each test uses names of its own."""
-    running = Running(tmp_path_factory.mktemp("data"), **getattr(request.module, "OPTIONS", {}))
-    yield running
-    running.stop()
+    shared = Running(tmp_path_factory.mktemp("data"), **getattr(request.module, "OPTIONS", {}))
+    yield shared
+    shared.stop()
 
 
 @pytest.fixture
@@ -83,11 +95,10 @@ def fresh(tmp_path):
     started = []
 
     def start(at="data", **options):
-        running = Running(tmp_path / at if at else None, **options)
-        started.append(running)
-        return running
+        started.append(Running(tmp_path / at if at else None, **options))
+        return started[-1]
 
     yield start
-    for running in started:
-        if running._thread.is_alive():
-            running.stop()
+    for one in started:
+        if one._thread.is_alive():
+            one.stop()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cloudlet.cli import coverage, main, pages
+from cloudlet.cli import contracts, main, pages
 from cloudlet.kernel import Services
 
 TOP = Path(__file__).parent.parent
@@ -101,7 +101,7 @@ def test_every_service_has_a_page_that_says_what_its_code_says(service):
     page = TOP / "docs" / "services" / f"{service}.md"
     assert page.exists(), f"{page.name} is missing: run `make docs`, then write what the code can't say"
     text = page.read_text()
-    assert pages.merge(text, coverage.of(SERVICES[service])) == text, "run `make docs`"
+    assert pages.merge(text, contracts.of(SERVICES[service])) == text, "run `make docs`"
 
 
 def test_no_page_is_left_of_a_service_that_is_gone():

@@ -14,7 +14,7 @@ ENGINE = (15, 3_500)  # files and lines of the interpreter of workflows
 
 # What may import whom: a package may import those on the lines above its own, and itself.
 ORDER = (
-    ("errors", "clock", "ids", "arn"),
+    ("errors", "clock", "ids", "arn", "scratch"),
     ("wire", "store"),
     ("identity", "telemetry"),
     ("kernel",),

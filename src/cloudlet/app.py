@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import secrets
-import shutil
 import socket
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -34,6 +32,7 @@ from .identity import service_principal
 from .ids import Ids
 from .kernel import Kernel, Services
 from .kernel.place import Place
+from .scratch import Scratch
 from .store import Blobs, Store, StoreError, snapshots
 from .store.sqlite import Durability, SqliteStore
 from .telemetry import Tracer, tracing
@@ -66,8 +65,8 @@ class Cloudlet:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._scratch = None if options.data else Path(tempfile.mkdtemp(prefix="cloudlet-"))
-        self.folder: Path = options.data or self._scratch  # type: ignore[assignment]
+        self._scratch = None if options.data else Scratch("data")
+        self.folder: Path = self._scratch.path if self._scratch else options.data  # type: ignore[assignment]
         self.store = _store(options)
         ids, self.clock = Ids(), Clock()
         self.tracer = Tracer(ids)
@@ -131,8 +130,7 @@ class Cloudlet:
         await self.pool.stop(leave_warm=leave_warm)
         self.store.close()
         if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-
+            self._scratch.remove()
 
     async def _break_off(self) -> None:
         """End what runs by itself; whoever goes on from this state begins it again."""

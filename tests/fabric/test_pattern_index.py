@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.fabric.operators import PatternError
@@ -46,7 +46,6 @@ def compiled(pattern):
         return None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # making patterns takes its time
 @given(st.lists(patterns, max_size=8), st.lists(events, min_size=1, max_size=4))
 def test_the_index_finds_exactly_the_patterns_that_match(several, seen):
     known = [(n, pattern) for n, one in enumerate(several) if (pattern := compiled(one)) is not None]

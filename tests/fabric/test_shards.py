@@ -4,7 +4,7 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.fabric.sequence import number_of, sequence_number
@@ -69,7 +69,7 @@ STEPS = st.lists(st.one_of(
     st.tuples(st.just("merge"), st.integers(0, 5))), max_size=40)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(steps=STEPS, count=st.integers(1, 4))
 def test_records_of_a_key_are_in_order_along_the_lineage_of_its_shards(within, steps, count):
     name = f"lineage-{within.running.cloudlet.kernel.ids.hex(8)}"

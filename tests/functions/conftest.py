@@ -8,16 +8,15 @@ import io
 import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 import urllib.error
 import urllib.request
 import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import pytest
 from botocore.config import Config
 
 from cloudlet.functions.isolation import trial
+from cloudlet.scratch import Scratch
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 PYTHON = f"python3.{sys.version_info.minor}"
@@ -222,7 +222,10 @@ class Serving:
     """A cloudlet in a process of its own."""
 
     def __init__(self, user: str, network: str) -> None:
-        self.folder = tempfile.mkdtemp(prefix="cloudlet-walls-")
+        self._scratch = Scratch("walls")
+        self._scratch.path.chmod(0o711)
+        self.folder = str(self._scratch.path / "home")
+        Path(self.folder).mkdir(mode=0o700)
         uid = os.geteuid() if user == "root" or os.geteuid() else ORDINARY
         os.chown(self.folder, uid, -1)
         self.network = network
@@ -289,7 +292,7 @@ class Serving:
         self.process.send_signal(how)
         self.process.wait(60)
         self.process.stdout.close()
-        shutil.rmtree(self.folder)
+        self._scratch.remove()
 
 
 def zipped(files):
@@ -311,11 +314,11 @@ def _served():
     def serve(user, network):
         if (user, network) not in served:
             served[user, network] = Serving(user, network)
+            ends.callback(served[user, network].stop)
         return served[user, network]
 
-    yield serve
-    for one in served.values():
-        one.stop()
+    with ExitStack() as ends:
+        yield serve
 
 
 def _checked(serving):

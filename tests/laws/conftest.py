@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 import uvloop
 
 from cloudlet.gateway.home import Limits
+from cloudlet.scratch import Scratch
 from cloudlet.store.sqlite import SqliteStore
 
 from .sockets import Site
@@ -24,15 +24,16 @@ class Server:
     """A PostgreSQL server on a unix socket in a folder of its own."""
 
     def __init__(self, binaries: Path, folder: Path) -> None:
-        self.binaries, self.folder, self.data = binaries, folder, folder / "data"
-        self.dsn = f"host={folder} user=cloudlet dbname=postgres"
+        self.binaries, self.folder, self.data = binaries, folder / "home", folder / "home" / "data"
+        self.folder.mkdir()
+        self.dsn = f"host={self.folder} user=cloudlet dbname=postgres"
         self._user = (
             {"user": ORDINARY, "group": pwd.getpwnam(ORDINARY).pw_gid, "extra_groups": []}
             if os.geteuid() == 0
             else {}
         )
         if self._user:
-            os.chown(folder, pwd.getpwnam(ORDINARY).pw_uid, -1)
+            os.chown(self.folder, pwd.getpwnam(ORDINARY).pw_uid, -1)
         self._run(
             "initdb",
             "-D",
@@ -98,15 +99,14 @@ def postgres():
     where = binaries()
     if where is None:
         pytest.skip("PostgreSQL is not installed here (apt install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
-        server = Server(where, folder)
-    except (RuntimeError, OSError, KeyError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"PostgreSQL can't be started here: {error}")
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with Scratch("postgres") as folder:
+        folder.chmod(0o711)
+        try:
+            server = Server(where, folder)
+        except (RuntimeError, OSError, KeyError) as error:
+            pytest.skip(f"PostgreSQL can't be started here: {error}")
+        yield server
+        server.stop()
 
 
 @pytest.fixture(params=["sqlite", "sqlite-power", "memory", "postgres"])

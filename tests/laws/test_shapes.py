@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cloudlet.store import Agenda, Log, Table
 from cloudlet.store.keys import pack, span, unpack
 
-LAWFUL = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+LAWFUL = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 class Here(msgspec.Struct):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cloudlet.store import StoreError
 
-LAWFUL = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+LAWFUL = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 class Here(msgspec.Struct):

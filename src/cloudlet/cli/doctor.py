@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 import msgspec
@@ -21,6 +20,7 @@ import msgspec
 from .. import __version__
 from ..functions import isolation, runtimes
 from ..functions.cgroups import Groups
+from ..scratch import Scratch
 from ..store.blobs import shares_blocks
 from . import paper
 from .remote import DATA_FOLDER
@@ -123,8 +123,8 @@ def _kept(data: Path) -> int:
 
 def _shares(folder: Path) -> bool:
     try:
-        with TemporaryDirectory(dir=folder, prefix=".cloudlet-") as name:
-            old, new = Path(name) / "old", Path(name) / "new"
+        with Scratch("doctor", folder) as place:
+            old, new = place / "old", place / "new"
             old.write_bytes(b"x" * 4096)
             return shares_blocks(old, new)
     except OSError:

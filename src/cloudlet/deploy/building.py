@@ -9,11 +9,11 @@ import hashlib
 import json
 import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from ..scratch import becoming
 from .problems import DeployError
 from .provided import provided_imports
 
@@ -73,12 +73,8 @@ class Builder:
     def _made(self, kind: str, asked: bytes, fill: Callable[[Path], None]) -> Path:
         target = self._target(kind, asked)
         if not target.exists():
-            beside = self._beside()
-            try:
+            with becoming(target) as beside:
                 fill(beside)
-                beside.rename(target)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
         return target
 
     async def _python(self, asked: Path, within: Path) -> Path:
@@ -87,8 +83,7 @@ class Builder:
         if target.exists():
             return target
         await self._tell(f"installing the packages of {asked}")
-        beside = self._beside()
-        try:
+        with becoming(target) as beside:
             await _run(
                 asked.parent,
                 f"The packages of {asked} could not be installed",
@@ -104,9 +99,6 @@ class Builder:
                 "--target",
                 str(beside),
             )
-            beside.rename(target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
         return target
 
     async def _node(self, folder: Path, provided: Sequence[str] = ()) -> Path:
@@ -127,8 +119,7 @@ class Builder:
                 "Node.js, or bring node_modules along."
             )
         await self._tell(f"installing the packages of {folder}")
-        beside = self._beside()
-        try:
+        with becoming(target) as beside:
             for file in files:
                 shutil.copy(file, beside)
             if not (beside / "package.json").exists():
@@ -144,19 +135,10 @@ class Builder:
                 "--loglevel=error",
                 *provided,
             )
-            beside.rename(target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
         return target
 
     def _target(self, kind: str, asked: bytes) -> Path:
         return self._home / f"{kind}-{hashlib.sha256(asked).hexdigest()[:24]}"
-
-    def _beside(self) -> Path:
-        self._home.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self._home))
-        path.chmod(0o755)
-        return path
 
 
 async def _run(folder: Path, failure: str, *command: str) -> None:

@@ -225,7 +225,7 @@ def _home(parent: Path, control: str) -> Path | None:
 def _sweep(parent: Path) -> None:
     """Take away what cloudlets that were killed have left; the kernel keeps what has processes."""
     for left in parent.glob("cloudlet-*"):
-        pid = left.name.removeprefix("cloudlet-")
+        pid = left.name.removeprefix("cloudlet-").removesuffix("-itself")
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
             for folder in (*left.glob("*/"), left):
                 with contextlib.suppress(OSError):

@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from ..scratch import Scratch
 from .cgroups import PROCESSES, Groups
 
 Isolation = Literal["available", "strict"]
@@ -44,7 +44,7 @@ def tried() -> dict[str, str]:
     """By wall, why it can't be had here; empty if it can."""
     if sys.platform != "linux":
         return {"sandbox": f"sandboxes need Linux, and this is {sys.platform}"}
-    with tempfile.TemporaryDirectory(prefix="cloudlet-trial-") as root:
+    with Scratch("trial") as root:
         done = subprocess.run([sys.executable, "-B", "-E", "-s", "-S", str(_TRIAL), root],
                               capture_output=True, text=True, check=False)
     try:

@@ -5,17 +5,16 @@ import itertools
 import json
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..scratch import Scratch
 from .doors import Doors
 from .isolation import can_isolate, processes
 from .runtimes import node_candidates
@@ -74,7 +73,7 @@ class Zygote:
         self._started: dict[str, asyncio.Future[int]] = {}
         self._furnished: dict[str, asyncio.Future[int]] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._scratch = Path(tempfile.mkdtemp(prefix="cloudlet-zygote-"))
+        self._scratch = Scratch("zygote")
         self._process, self._orders = self._spawn()
         asyncio.get_running_loop().add_reader(self._orders, self._hear)
 
@@ -115,23 +114,23 @@ class Zygote:
         self._orders.close()
         self._process.kill()
         await asyncio.to_thread(self._process.wait)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.remove()
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        runtime = _runtime_packages() | _OWN_RUNTIME
+        folder, runtime = self._scratch.path, _runtime_packages() | _OWN_RUNTIME
         for name, path in runtime.items():
-            (self._scratch / name).parent.mkdir(exist_ok=True)
-            (self._scratch / name).symlink_to(path)
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).symlink_to(path)
         isolated = can_isolate()
-        root = self._scratch / "root"
+        root = folder / "root"
         root.mkdir()
         # what is read first builds the ground and becomes the zygote, which reads what comes second
         ground = {"root": str(root) if isolated else "", "privileged": os.geteuid() == 0,
                   "prefixes": _prefixes(self._interpreter), "runtime": runtime,
                   "etc": self._doors.etc if self._doors else {}, "guest": str(_GUEST),
                   "interpreter": str(self._interpreter)}
-        zygote = {"isolated": isolated, "warm": _WARM, "runtime_folder": str(self._scratch)}
+        zygote = {"isolated": isolated, "warm": _WARM, "runtime_folder": str(folder)}
         for setup in (ground, zygote):
             ours.send(json.dumps(setup).encode())
         process = subprocess.Popen(
@@ -172,6 +171,8 @@ class Zygote:
     def _die(self) -> None:
         """The zygote has ended by itself: whoever waits for a worker is told."""
         asyncio.get_running_loop().remove_reader(self._orders)
+        self._orders.close()
+        self._scratch.remove()
         error = RuntimeError(f"The process that starts functions ended (exit status {self._process.poll()}). "
                              "`cloudlet doctor` says what this machine can isolate.")
         if not self._ready.done():

@@ -14,7 +14,7 @@ BODY_LIMIT = Front().body
 _WRAPPINGS = {"gzip": 31, "deflate": 15}  # zlib's word for the format
 _LINE = 16 << 10
 _FORM = 256 << 10
-_TRAILERS = 64
+TRAILERS = 64  # fields behind a body
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
 
 
@@ -182,7 +182,7 @@ class _Chunks:
                 self._within = "size"
             case "trailers" if line:
                 name, _, value = line.decode("latin-1").partition(":")
-                if len(self._trailers) >= _TRAILERS:
+                if len(self._trailers) >= TRAILERS:
                     raise IncompleteBody
                 self._trailers[name.strip().lower()] = value.strip()
             case "trailers":

@@ -15,13 +15,12 @@ import httptools
 
 from ..functions.doors import Guest
 from ..wire.http import Response
-from .exchange import Exchange, Stream, refusal, request_of, wishes_websocket, without_wish
+from .bodies import TRAILERS
+from .exchange import SMALL_BODY, Exchange, Stream, refusal, request_of, wishes_websocket, without_wish
 from .home import Home
 
-SMALL_BODY = 256 << 10  # bytes; a larger body is streamed
 PIPELINED = 32  # requests waiting on one connection before it is left unread
 _JOINED = 32 << 10  # bytes; a larger body is not copied behind its head
-TRAILERS = 64  # fields behind a body
 _LINGER_S = 1.0  # how long a refused client may go on sending, so that it comes to read why
 
 

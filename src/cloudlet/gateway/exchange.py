@@ -11,6 +11,7 @@ from ..wire.http import Request, Response
 
 STREAM_HIGH, STREAM_LOW = 1 << 20, 256 << 10  # bytes a stream holds before the socket is left unread
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+SMALL_BODY = 256 << 10  # bytes; a larger body is streamed
 _NO_BODY = (101, 204, 304)
 
 

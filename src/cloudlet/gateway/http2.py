@@ -19,7 +19,8 @@ from hyperframe.frame import ExtensionFrame, GoAwayFrame
 
 from ..functions.doors import Guest
 from ..wire.http import Response
-from .connection import SMALL_BODY, TRAILERS
+from .bodies import TRAILERS
+from .exchange import SMALL_BODY
 from .home import Home
 from .lanes import Fields, Lane, head_of, request_of, trailers_of
 

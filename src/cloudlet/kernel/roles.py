@@ -11,7 +11,7 @@ import msgspec
 
 from ..arn import Arn
 from ..errors import AwsError
-from ..identity import Principal
+from ..identity import Principal, root
 from ..identity.evaluation import Ask, Policies, Policy, evaluate
 from ..identity.policy import compiled
 from .call import Call
@@ -30,6 +30,21 @@ class Role(msgspec.Struct, frozen=True):
     name: str
     id: str
     trust: str
+
+
+def assumed(call: Call, role_arn: str, itself: Principal, session: str, refusal: AwsError,
+            more: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> Principal:
+    """Like ``acting``, where a role must be of this account; ``refusal`` if it is not, or does not let it in.
+
+    One that does not exist here gives the account's own rights: an application can be tried before its roles
+    are.
+    """
+    try:
+        if Arn.parse(role_arn).account != call.account:
+            raise refusal
+        return acting(call, role_arn, itself, session, more) or root(call.account)
+    except (NotTrusted, ValueError):
+        raise refusal from None
 
 
 def acting(call: Call, role_arn: str, itself: Principal, session: str,

@@ -24,6 +24,7 @@ before anything is created.
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
@@ -33,6 +34,13 @@ from ..kernel import Conversation
 
 _SUFFIX = 12
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
+    """One of the property ``Tags``."""
+
+    key: str
+    value: str
 
 
 class This(msgspec.Struct):
@@ -59,6 +67,16 @@ class This(msgspec.Struct):
             stack = stack[: room - len(own)]
         name = f"{stack}-{own}-{suffix}"
         return name.lower() if lower else name
+
+    def all_tags(self, own: Iterable[Tag] | None) -> dict[str, str]:
+        """The tags that the resource is to have: the stack's, and over them its own."""
+        stacks = {key: value for key, value in self.tags.items() if not key.startswith("aws:")}
+        return stacks | {tag.key: tag.value for tag in own or ()}
+
+
+def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as most operations take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _suffix_of(token: str) -> str:

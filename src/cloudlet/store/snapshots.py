@@ -101,7 +101,7 @@ def branch(place: Path, name: str, target: Path) -> Snapshot:
         code = place.parent / _CODE  # packages as they were unpacked, by their content
         if code.is_dir():
             shutil.copytree(code, target / _CODE, symlinks=True, copy_function=_clone_with_mode,
-                            ignore=shutil.ignore_patterns(".part-*"))
+                            ignore=shutil.ignore_patterns("cloudlet-part-*"))
         clone(place / name / FILE, target / FILE)
     except OSError as error:
         raise StoreError(f"The branch {target} could not be made: {error.strerror}.") from error

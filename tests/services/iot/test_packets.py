@@ -2,13 +2,12 @@
 
 import mqtt5
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.services.iot_data.errors import Broken
 from cloudlet.services.iot_data.packets import V3, V5, Packets, written
 
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 CONNECT = {
     V3: b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a",
     V5: b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01a"}
@@ -87,7 +86,6 @@ def test_what_a_client_of_the_old_version_may_not_send_is_refused(raw):
         opened(V3).feed(raw)
 
 
-@CALM
 @given(st.sampled_from([V3, V5]), st.data())
 def test_whatever_bytes_come_they_are_packets_or_refused(version, data):
     pieces = [bytes(one.write()) for one in MODERN] if version == V5 else OLD
@@ -101,7 +99,6 @@ def test_whatever_bytes_come_they_are_packets_or_refused(version, data):
         return
 
 
-@CALM
 @given(st.binary(max_size=60))
 def test_any_bytes_behind_a_connect_are_packets_or_refused(raw):
     try:

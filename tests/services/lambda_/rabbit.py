@@ -4,9 +4,10 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
+
+from cloudlet.scratch import Scratch
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _PATIENCE_S = 60
@@ -20,7 +21,8 @@ class Rabbit:
             (str(found) for found in Path("/usr/lib/erlang").glob("erts-*/bin/epmd")), None)
         if not PROGRAM.exists() or mapper is None:
             raise FileNotFoundError("RabbitMQ is not installed here (apt install rabbitmq-server)")
-        self.folder = Path(tempfile.mkdtemp(prefix="rabbit-"))
+        self._scratch = Scratch("rabbit")
+        self.folder = self._scratch.path
         self.port, self._mapped, distribution = free_port(), free_port(), free_port()
         self._mapper = subprocess.Popen([mapper, "-address", "127.0.0.1", "-port", str(self._mapped)])
         (self.folder / "plugins").write_text("[].")
@@ -69,7 +71,7 @@ class Rabbit:
         self.halt()
         self._mapper.kill()
         self._mapper.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._scratch.remove()
 
 
 def free_port() -> int:

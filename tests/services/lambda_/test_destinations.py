@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -156,6 +157,27 @@ def test_a_throttled_event_backs_off_until_it_is_too_old(fresh, eventually):
     record = json.loads(receive()["Body"])
     assert record["requestContext"] | {"requestId": "", "functionArn": ""} == {
         "requestId": "", "functionArn": "", "condition": "EventAgeExceeded", "approximateInvokeCount": 0}
+
+
+def test_a_receiver_that_refuses_for_the_moment_is_told_later_and_both_can_be_seen(fresh, eventually):
+    cloudlet = fresh()
+    arn, receive = queue(cloudlet, "busy")
+    client = create(cloudlet, "patient", FINE)
+    client.put_function_event_invoke_config(FunctionName="patient", DestinationConfig=to(success=arn))
+    cloudlet.control("faults", {"rules": [{"service": "sqs", "resource": "busy", "times": 1,
+                                           "error": "ThrottlingException"}]})
+    client.invoke(FunctionName="patient", InvocationType="Event", Payload=b"{}")
+
+    def outcomes():
+        asked = urllib.request.Request(f"{cloudlet.url}/_cloudlet/events",
+                                       headers={"x-cloudlet-token": cloudlet.cloudlet.token})
+        with urllib.request.urlopen(asked) as lines:
+            return [one["outcome"] for one in map(json.loads, lines) if one["target"] == arn]
+
+    assert eventually(outcomes) == ["refused"]
+    cloudlet.advance(2)
+    assert json.loads(receive()["Body"])["requestContext"]["condition"] == "Success"
+    assert outcomes()[:3] == ["refused", "sent", "delivered"]
 
 
 def test_settings_are_put_updated_listed_and_deleted(cloudlet):

@@ -5,18 +5,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from .changing import settled
 from .errors import ResourceFailed
 from .records import Stack, adopt, find
 from .service import cloudformation
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag."""
-
-    key: str
-    value: str
 
 
 @cloudformation.resource("AWS::CDK::Metadata")
@@ -94,13 +87,12 @@ class NestedStack(
             name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
             for name, value in self.parameters.items()
         }
-        tags = this.tags | {tag.key: tag.value for tag in self.tags}
         return {
             "TemplateURL": self.template_url,
             "NotificationARNs": self.notification_arns or [],
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
-            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            "Tags": listed(this.all_tags(self.tags)),
         }
 
     async def _outcome(self, call: Conversation, stack_id: str, *wanted: str) -> Physical:

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ...arn import Arn
 from ...fabric import timers
 from ...kernel import Call
 from ...store import Table as Records
@@ -21,7 +20,6 @@ from .errors import (
     BackupNotFoundException,
     TableInUseException,
     TableNotFoundException,
-    ValidationException,
 )
 from .limits import BACKUPS, DAY_MS, SYSTEM_BACKUP_DAYS
 from .service import dynamodb
@@ -89,7 +87,8 @@ def list_backups(call: Call, table_name: str | None = None, limit: int = BACKUPS
     if table_name is not None:
         call, name = tables.locate(call, table_name)
         tables.permit_arn(call, tables.arn_named(call, name), "", "ListBackups")
-    after = None if exclusive_start_backup_arn is None else _place(call, exclusive_start_backup_arn)[1:]
+    start = exclusive_start_backup_arn
+    after = None if start is None else tables.below(call, start, "backup")[1:]
     low, high = (bound.timestamp() * 1000 if bound else None
                  for bound in (time_range_lower_bound, time_range_upper_bound))
     found: list[dict[str, Any]] = []
@@ -161,7 +160,7 @@ def described(call: Call, name_or_arn: str, action: str) -> tuple[Call, Table]:
 
 def find(call: Call, arn: str, action: str) -> tuple[Call, Backup]:
     """The backup that an ARN names, and the call as seen from where it lies."""
-    there, table, id = _place(call, arn)
+    there, table, id = tables.below(call, arn, "backup")
     tables.permit_arn(there, arn, "", action)
     backup = kept.get(there, table, id)
     if backup is None:
@@ -177,17 +176,6 @@ def arn_of(call: Call, backup: Backup) -> str:
 def new_id(call: Call) -> str:
     """A name for a backup, an export or an import: names sort as they come."""
     return f"{call.now_ms:014d}-{call.ids.hex(8)}"
-
-
-def _place(call: Call, arn: str) -> tuple[Call, str, str]:
-    try:
-        parsed = Arn.parse(arn)
-    except ValueError:
-        raise ValidationException(f"Invalid BackupArn: {arn}") from None
-    parts = parsed.resource.split("/")
-    if parsed.service != "dynamodb" or len(parts) != 4 or parts[0::2] != ["table", "backup"]:
-        raise ValidationException(f"Invalid BackupArn: {arn}")
-    return call.elsewhere(account=parsed.account, region=parsed.region), parts[1], parts[3]
 
 
 def _details(call: Call, backup: Backup) -> dict[str, Any]:

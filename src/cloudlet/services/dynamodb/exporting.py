@@ -18,10 +18,11 @@ from msgspec.structs import replace
 from ...errors import AwsError
 from ...kernel import Call, Conversation
 from . import history, rows
-from .exports import COMPLETED, FAILED, INCREMENTAL, Export, Exported, exports, finish
+from .exports import INCREMENTAL, Export, Exported, exports, finish
 from .history import Moment
 from .limits import EXPORT_FILE_BYTES, SLICE_ITEMS
 from .service import dynamodb
+from .transfers import COMPLETED, FAILED
 
 _GZIP = 31  # zlib's word for gzip's format with the largest window
 _encode = msgspec.json.Encoder().encode

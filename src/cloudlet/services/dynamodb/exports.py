@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 
-from ...arn import Arn
 from ...errors import NotHonoured
 from ...fabric import timers
 from ...identity import Principal
 from ...kernel import Call
 from ...store import Table as Records
-from . import backups, history, recovery, tables
+from . import backups, history, recovery, tables, transfers
 from .errors import (
     ExportConflictException,
     ExportNotFoundException,
@@ -23,7 +22,6 @@ from .errors import (
 from .history import Moment, Watched
 from .limits import (
     DAY_MS,
-    EXPORT_TOKEN_MS,
     EXPORT_WINDOW_MAX_MS,
     EXPORT_WINDOW_MIN_MS,
     EXPORTS,
@@ -31,9 +29,9 @@ from .limits import (
     EXPORTS_KEPT_DAYS,
 )
 from .service import dynamodb
+from .transfers import COMPLETED, FAILED, IN_PROGRESS
 
 FULL, INCREMENTAL = "FULL_EXPORT", "INCREMENTAL_EXPORT"
-IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -112,7 +110,9 @@ def export_table_to_point_in_time(
     spec = incremental_export_specification
     asked = msgspec.msgpack.encode(
         [table.id, s3_bucket, s3_bucket_owner, s3_prefix, export_type, str(export_time), str(spec)])
-    known = _known(call, client_token, asked)
+    begun = exports.find(call, "token", client_token) if client_token else ()
+    known = transfers.known(call, begun, asked, ExportConflictException(
+        f"The ClientToken {client_token} was used for another export"))
     if known is not None:
         return {"ExportDescription": described(known)}
     if sum(1 for _ in exports.find(call, "running")) >= EXPORTS_AT_ONCE:
@@ -141,14 +141,9 @@ def export_table_to_point_in_time(
 @dynamodb.operation
 def describe_export(call: Call, export_arn: str) -> dict[str, Any]:
     """How far an export is, and what it was to be."""
-    try:
-        parsed = Arn.parse(export_arn)
-    except ValueError:
-        raise ValidationException(f"Invalid ExportArn: {export_arn}") from None
-    parts = parsed.resource.split("/")
-    there = call.elsewhere(account=parsed.account, region=parsed.region)
+    there, table, id = tables.below(call, export_arn, "export")
     tables.permit_arn(there, export_arn, "", "DescribeExport")
-    found = exports.get(there, parts[1], parts[3]) if len(parts) == 4 and parts[2] == "export" else None
+    found = exports.get(there, table, id)
     if found is None:
         raise ExportNotFoundException(f"Export not found: {export_arn}")
     return {"ExportDescription": described(found)}
@@ -158,18 +153,9 @@ def describe_export(call: Call, export_arn: str) -> dict[str, Any]:
 def list_exports(call: Call, table_arn: str | None = None, max_results: int = EXPORTS,
                  next_token: str | None = None) -> dict[str, Any]:
     """Exports of a table, or of all that there are or were, of the last 90 days."""
-    within: tuple[str, ...] = ()
-    if table_arn is not None:
-        call, name = tables.locate(call, table_arn)
-        tables.permit_arn(call, tables.arn_named(call, name), "", "ListExports")
-        within = (name,)
-    after = None
-    if next_token is not None:
-        table, _, id = next_token.partition("/")
-        after = (table, id)
-    found = [one for _, one in exports.items(call, *within, after=after, limit=max_results + 1)]
-    page = found[:max_results]
-    more = {"NextToken": f"{page[-1].table}/{page[-1].id}"} if len(found) > max_results else {}
+    call, within = transfers.within(call, table_arn, "ListExports")
+    after, limit = transfers.after(next_token), max_results + 1
+    page, more = transfers.page(exports.items(call, *within, after=after, limit=limit), max_results)
     return {"ExportSummaries": [{"ExportArn": one.arn, "ExportStatus": one.status, "ExportType": one.kind}
                                 for one in page], **more}
 
@@ -225,16 +211,6 @@ def _incremental(call: Call, made: Export, spec: Mapping[str, Any]) -> tuple[Exp
                                   "24 hours")
     return msgspec.structs.replace(made, kind=INCREMENTAL, since_ms=since_ms, to_ms=to_ms,
                                    view=spec.get("ExportViewType", "NEW_AND_OLD_IMAGES")), to_ms
-
-
-def _known(call: Call, token: str | None, asked: bytes) -> Export | None:
-    """The export that was begun with this token."""
-    for _, one in exports.find(call, "token", token) if token else ():
-        if one.started_ms + EXPORT_TOKEN_MS > call.now_ms:
-            if one.asked != asked:
-                raise ExportConflictException(f"The ClientToken {token} was used for another export")
-            return one
-    return None
 
 
 def _ms(moment: datetime | None) -> int | None:

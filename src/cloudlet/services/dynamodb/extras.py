@@ -1,24 +1,22 @@
 """What a template says of a table that UpdateTable does not take: recovery, Kinesis stream, policy."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from ...kernel import Conversation
-
-if TYPE_CHECKING:
-    from .resources import Kinesis, Recovery, ResourcePolicy
+from .properties import Kinesis, Recovery, ResourcePolicy
 
 
 class Extras(Protocol):
     """A table or a replica, as a template describes it."""
 
     @property
-    def point_in_time_recovery_specification(self) -> "Recovery | None": ...
+    def point_in_time_recovery_specification(self) -> Recovery | None: ...
     @property
-    def kinesis_stream_specification(self) -> "Kinesis | None": ...
+    def kinesis_stream_specification(self) -> Kinesis | None: ...
     @property
-    def resource_policy(self) -> "ResourcePolicy | None": ...
+    def resource_policy(self) -> ResourcePolicy | None: ...
 
 
 async def update(call: Conversation, name: str, arn: str, now: Extras, old: Extras | None) -> None:
@@ -50,7 +48,7 @@ async def _recovery(call: Conversation, name: str, now: Extras, old: Extras | No
                       PointInTimeRecoverySpecification=given)
 
 
-async def _kinesis(call: Conversation, name: str, now: "Kinesis | None", old: "Kinesis | None") -> None:
+async def _kinesis(call: Conversation, name: str, now: Kinesis | None, old: Kinesis | None) -> None:
     if now == old:
         return
     if old is not None:

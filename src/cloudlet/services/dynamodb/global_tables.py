@@ -9,9 +9,9 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Call, Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This
 from . import extras, replicas, tables
-from .resources import (
+from .properties import (
     AttributeDefinition,
     GlobalIndex,
     KeyElement,
@@ -22,11 +22,10 @@ from .resources import (
     Recovery,
     ResourcePolicy,
     StreamSpecification,
-    TableResource,
-    Tag,
     TimeToLive,
     Warm,
 )
+from .resources import TableResource
 from .service import dynamodb
 from .tables import ACTIVE
 

@@ -15,11 +15,12 @@ from ...errors import AwsError
 from ...kernel import Call, Conversation
 from . import discarding, keys, rows, tables
 from .import_formats import NoItem, reader_of
-from .imports import COMPLETED, FAILED, LOG_GROUP, Import, finish, imports
+from .imports import LOG_GROUP, Import, finish, imports
 from .limits import IMPORT_BATCH, IMPORT_ERRORS_TOLD, SLICE_BYTES
 from .rows import Row
 from .service import dynamodb
 from .tables import ACTIVE, Table
+from .transfers import COMPLETED, FAILED
 from .values import admit_item, check_size
 
 _GZIP = 31

@@ -5,26 +5,24 @@ from typing import Any
 
 import msgspec
 
-from ...arn import Arn
 from ...errors import NotHonoured
 from ...fabric import timers
 from ...identity import Principal
 from ...kernel import Call
 from ...store import Table as Records
-from . import backups, tables
+from . import backups, tables, transfers
 from .errors import (
     ImportConflictException,
     ImportNotFoundException,
     LimitExceededException,
     ValidationException,
 )
-from .limits import DAY_MS, EXPORT_TOKEN_MS, EXPORTS, EXPORTS_KEPT_DAYS, IMPORTS_AT_ONCE
+from .limits import DAY_MS, EXPORTS, EXPORTS_KEPT_DAYS, IMPORTS_AT_ONCE
 from .service import dynamodb
 from .tables import CREATING
+from .transfers import FAILED, IN_PROGRESS
 
-IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
 LOG_GROUP = "/aws-dynamodb/imports"
-_TOKEN = 112  # digits of a page's token at least
 _Given = Mapping[str, Any]
 
 
@@ -72,7 +70,9 @@ def import_table(call: Call, s3_bucket_source: _Given, input_format: str, table_
         raise ValidationException("InputFormatOptions can only be given for CSV")
     asked = msgspec.msgpack.encode([s3_bucket_source, input_format, table_creation_parameters,
                                     input_format_options, input_compression_type])
-    known = _known(call, client_token, asked)
+    begun = imports.find(call, "token", client_token) if client_token else ()
+    known = transfers.known(call, begun, asked, ImportConflictException(
+        f"The ClientToken {client_token} was used for another import"))
     if known is not None:
         return {"ImportTableDescription": described(call, known)}
     if sum(1 for _ in imports.find(call, "running")) >= IMPORTS_AT_ONCE:
@@ -96,14 +96,9 @@ def import_table(call: Call, s3_bucket_source: _Given, input_format: str, table_
 @dynamodb.operation
 def describe_import(call: Call, import_arn: str) -> dict[str, Any]:
     """How far an import is, and what it was to be."""
-    try:
-        parsed = Arn.parse(import_arn)
-    except ValueError:
-        raise ValidationException(f"Invalid ImportArn: {import_arn}") from None
-    parts = parsed.resource.split("/")
-    there = call.elsewhere(account=parsed.account, region=parsed.region)
+    there, table, id = tables.below(call, import_arn, "import")
     tables.permit_arn(there, import_arn, "", "DescribeImport")
-    found = imports.get(there, parts[1], parts[3]) if len(parts) == 4 and parts[2] == "import" else None
+    found = imports.get(there, table, id)
     if found is None:
         raise ImportNotFoundException(f"Import not found: {import_arn}")
     return {"ImportTableDescription": described(there, found)}
@@ -113,18 +108,13 @@ def describe_import(call: Call, import_arn: str) -> dict[str, Any]:
 def list_imports(call: Call, table_arn: str | None = None, page_size: int = EXPORTS,
                  next_token: str | None = None) -> dict[str, Any]:
     """Imports into a table, or all that there are or were, of the last 90 days."""
-    within: tuple[str, ...] = ()
-    if table_arn is not None:
-        call, name = tables.locate(call, table_arn)
-        tables.permit_arn(call, tables.arn_named(call, name), "", "ListImports")
-        within = (name,)
-    found = [one for _, one in imports.items(call, *within, after=_place(next_token), limit=page_size + 1)]
-    page = found[:page_size]
+    call, within = transfers.within(call, table_arn, "ListImports")
+    after, limit = transfers.after(next_token), page_size + 1
+    page, more = transfers.page(imports.items(call, *within, after=after, limit=limit), page_size)
     shown = ("ImportArn", "ImportStatus", "TableArn", "S3BucketSource", "CloudWatchLogGroupArn",
              "InputFormat", "StartTime", "EndTime")
     summaries = [{name: value for name, value in described(call, one).items() if name in shown}
                  for one in page]
-    more = {"NextToken": _token(page[-1])} if len(found) > page_size else {}
     return {"ImportSummaryList": summaries, **more}
 
 
@@ -159,31 +149,5 @@ def described(call: Call, one: Import) -> dict[str, Any]:
     if one.status == FAILED:
         found["FailureCode"], found["FailureMessage"] = one.failure
     return found
-
-
-def _known(call: Call, token: str | None, asked: bytes) -> Import | None:
-    """The import that was begun with this token."""
-    for _, one in imports.find(call, "token", token) if token else ():
-        if one.started_ms + EXPORT_TOKEN_MS > call.now_ms:
-            if one.asked != asked:
-                raise ImportConflictException(f"The ClientToken {token} was used for another import")
-            return one
-    return None
-
-
-def _token(last: Import) -> str:
-    """A page's token: hexadecimal digits, sixteen or a multiple of that."""
-    text = f"{last.table}/{last.id}".encode().hex()
-    return text.ljust(max(_TOKEN, -(-len(text) // 16) * 16), "0")
-
-
-def _place(token: str | None) -> tuple[str, ...] | None:
-    if token is None:
-        return None
-    try:
-        table, id = bytes.fromhex(token).rstrip(b"\0").decode().split("/")
-    except ValueError:
-        raise ValidationException("Invalid NextToken") from None
-    return table, id
 
 

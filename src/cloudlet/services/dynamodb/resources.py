@@ -6,114 +6,23 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from . import extras
+from .properties import (
+    AttributeDefinition,
+    GlobalIndex,
+    KeyElement,
+    Kinesis,
+    LocalIndex,
+    OnDemand,
+    Provisioned,
+    Recovery,
+    ResourcePolicy,
+    StreamSpecification,
+    TimeToLive,
+    Warm,
+)
 from .service import dynamodb
-
-
-class Property(msgspec.Struct, rename="pascal", forbid_unknown_fields=True, omit_defaults=True):
-    """A property that has members of its own: what a template may say is what is honoured."""
-
-
-class AttributeDefinition(Property):
-    """One of AttributeDefinitions."""
-
-    attribute_name: str
-    attribute_type: str
-
-
-class KeyElement(Property):
-    """One of a KeySchema."""
-
-    attribute_name: str
-    key_type: str
-
-
-class Projection(Property):
-    """What an index holds."""
-
-    projection_type: str | None = None
-    non_key_attributes: list[str] | None = None
-
-
-class Provisioned(Property):
-    """ProvisionedThroughput."""
-
-    read_capacity_units: int
-    write_capacity_units: int
-
-
-class OnDemand(Property):
-    """OnDemandThroughput."""
-
-    max_read_request_units: int | None = None
-    max_write_request_units: int | None = None
-
-
-class Warm(Property):
-    """WarmThroughput."""
-
-    read_units_per_second: int | None = None
-    write_units_per_second: int | None = None
-
-
-class GlobalIndex(Property):
-    """One of GlobalSecondaryIndexes."""
-
-    index_name: str
-    key_schema: list[KeyElement]
-    projection: Projection
-    provisioned_throughput: Provisioned | None = None
-    on_demand_throughput: OnDemand | None = None
-    warm_throughput: Warm | None = None
-
-
-class LocalIndex(Property):
-    """One of LocalSecondaryIndexes."""
-
-    index_name: str
-    key_schema: list[KeyElement]
-    projection: Projection
-
-
-class StreamSpecification(Property):
-    """The table's stream."""
-
-    stream_view_type: str
-
-
-class TimeToLive(Property):
-    """TimeToLiveSpecification."""
-
-    enabled: bool
-    attribute_name: str | None = None
-
-
-class Recovery(Property):
-    """PointInTimeRecoverySpecification."""
-
-    point_in_time_recovery_enabled: bool = False
-    recovery_period_in_days: int | None = None
-
-
-class Kinesis(Property):
-    """KinesisStreamSpecification."""
-
-    stream_arn: str
-    approximate_creation_date_time_precision: str | None = None
-
-
-class ResourcePolicy(Property):
-    """A resource policy, as an object."""
-
-    policy_document: dict[str, Any]
-
-
-class Tag(Property):
-    """A tag."""
-
-    key: str
-    value: str
 
 
 @dynamodb.resource("AWS::DynamoDB::Table")
@@ -147,9 +56,8 @@ class TableResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True,
                      "PointInTimeRecoverySpecification", "KinesisStreamSpecification"):
             given.pop(name, None)
         name = given.setdefault("TableName", this.name(call.ids, 255))
-        tags = self._tags(this)
-        if tags:
-            given["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        if tags := this.all_tags(self.tags):
+            given["Tags"] = listed(tags)
         if self.stream_specification:
             given["StreamSpecification"] = self._stream()
         await call.invoke("dynamodb", "CreateTable", **given)
@@ -186,9 +94,6 @@ class TableResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True,
         except AwsError as error:
             if error.code != "ResourceNotFoundException":
                 raise
-
-    def _tags(self, this: This) -> dict[str, str]:
-        return {**this.tags, **{tag.key: tag.value for tag in self.tags or ()}}
 
     def _stream(self) -> dict[str, Any]:
         assert self.stream_specification
@@ -244,14 +149,14 @@ class TableResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True,
 
     async def _update_tags(self, call: Conversation, this: This) -> None:
         arn = this.attributes["Arn"]
-        listed = await call.invoke("dynamodb", "ListTagsOfResource", ResourceArn=arn)
-        present, wanted = {tag["Key"]: tag["Value"] for tag in listed["Tags"]}, self._tags(this)
+        had = await call.invoke("dynamodb", "ListTagsOfResource", ResourceArn=arn)
+        present, wanted = {tag["Key"]: tag["Value"] for tag in had["Tags"]}, this.all_tags(self.tags)
         if set(present) - set(wanted):
             await call.invoke("dynamodb", "UntagResource", ResourceArn=arn,
                               TagKeys=sorted(set(present) - set(wanted)))
-        changed = [{"Key": key, "Value": value} for key, value in wanted.items() if present.get(key) != value]
+        changed = {key: value for key, value in wanted.items() if present.get(key) != value}
         if changed:
-            await call.invoke("dynamodb", "TagResource", ResourceArn=arn, Tags=changed)
+            await call.invoke("dynamodb", "TagResource", ResourceArn=arn, Tags=listed(changed))
 
     async def _physical(self, call: Conversation, name: str) -> Physical:
         table = (await call.invoke("dynamodb", "DescribeTable", TableName=name))["Table"]

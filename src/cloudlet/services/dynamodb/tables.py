@@ -210,6 +210,18 @@ def locate(call: Call, name_or_arn: str) -> tuple[Call, str]:
     return call, name.partition("/")[0]
 
 
+def below(call: Call, arn: str, kind: str) -> tuple[Call, str, str]:
+    """What lies below a table (``table/NAME/backup/ID``): the call as seen from there, and both names."""
+    try:
+        parsed = Arn.parse(arn)
+        table, name, within, id = parsed.resource.split("/")
+    except ValueError:
+        table = within = ""
+    if (table, within) != ("table", kind) or parsed.service != "dynamodb":
+        raise ValidationException(f"Invalid {kind.capitalize()}Arn: {arn}")
+    return call.elsewhere(account=parsed.account, region=parsed.region), name, id
+
+
 def get(call: Call, name_or_arn: str, action: str = "") -> tuple[Call, Table]:
     """The table of a request for items, and the call as seen from where it lies; its policy is asked."""
     there, name = locate(call, name_or_arn)

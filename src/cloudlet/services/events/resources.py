@@ -9,18 +9,11 @@ import msgspec
 
 from ...errors import AwsError, ValidationException
 from ...kernel import Call, Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from .errors import ResourceAlreadyExistsException, ResourceNotFoundException
 from .service import events
 
 Config = dict[str, Any]
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag of a resource."""
-
-    key: str
-    value: str
 
 
 class DeadLetterConfig(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
@@ -43,7 +36,7 @@ class BusResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateEventBus, and its policy."""
-        made = await once(call, this, "CreateEventBus", Name=self.name, Tags=tags_of(self.tags, this),
+        made = await once(call, this, "CreateEventBus", Name=self.name, Tags=listed(this.all_tags(self.tags)),
                           Description=self.description, DeadLetterConfig=plain(self.dead_letter_config))
         this.physical_id = self.name
         await self._set_policy(call)
@@ -57,7 +50,7 @@ class BusResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         if self.policy != old.policy:
             await call.invoke("events", "RemovePermission", EventBusName=self.name, RemoveAllPermissions=True)
             await self._set_policy(call)
-        await retag(call, made["Arn"], tags_of(self.tags, this))
+        await call.transact(lambda inner: _retag(inner, made["Arn"], this.all_tags(self.tags)))
         return self._physical(call, made["Arn"])
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -168,12 +161,12 @@ class RuleResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         await call.transact(work)
 
     def _put(self, call: Call, this: This, name: str, gone: list[str]) -> Physical:
-        tags, bus = tags_of(self.tags, this), self.event_bus_name
+        tags, bus = this.all_tags(self.tags), self.event_bus_name
         arn = call.invoke("events", "PutRule", Name=name, EventBusName=bus, State=self.state,
-                          Description=self.description, RoleArn=self.role_arn, Tags=tags,
+                          Description=self.description, RoleArn=self.role_arn, Tags=listed(tags),
                           EventPattern=text(self.event_pattern) if self.event_pattern else None,
                           ScheduleExpression=self.schedule_expression)["RuleArn"]
-        call.invoke("events", "TagResource", ResourceARN=arn, Tags=tags)
+        _retag(call, arn, tags)
         if gone:
             call.invoke("events", "RemoveTargets", Rule=name, EventBusName=bus, Ids=gone)
         if self.targets:
@@ -244,22 +237,14 @@ def text(document: Config | str) -> str:
     return document if isinstance(document, str) else json.dumps(document)
 
 
-def tags_of(tags: list[Tag], this: This) -> list[dict[str, str]]:
-    """The tags of the stack and the resource's own."""
-    own = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-    own |= {tag.key: tag.value for tag in tags}
-    return [{"Key": key, "Value": value} for key, value in own.items()]
-
-
-async def retag(call: Conversation, arn: str, wanted: list[dict[str, str]]) -> None:
+def _retag(call: Call, arn: str, wanted: dict[str, str]) -> None:
     """Let a resource have these tags and no others."""
-    had = (await call.invoke("events", "ListTagsForResource", ResourceARN=arn))["Tags"]
-    keys = {tag["Key"] for tag in wanted}
-    left = [tag["Key"] for tag in had if tag["Key"] not in keys]
+    had = call.invoke("events", "ListTagsForResource", ResourceARN=arn)["Tags"]
+    left = [tag["Key"] for tag in had if tag["Key"] not in wanted]
     if left:
-        await call.invoke("events", "UntagResource", ResourceARN=arn, TagKeys=left)
+        call.invoke("events", "UntagResource", ResourceARN=arn, TagKeys=left)
     if wanted:
-        await call.invoke("events", "TagResource", ResourceARN=arn, Tags=wanted)
+        call.invoke("events", "TagResource", ResourceARN=arn, Tags=listed(wanted))
 
 
 async def once(call: Conversation, this: This, operation: str, **params: Any) -> Config:

@@ -7,9 +7,10 @@ event; its parameters may say ``Source``, ``DetailType`` and ``Resources``.
 import msgspec
 
 from ...arn import Arn
+from ...errors import ValidationException
 from ...fabric.targets import Delivery, NotATarget, Parcel, send
 from ...kernel import Call
-from . import archives
+from . import archives, limits
 from .dispatch import POST, dispatch
 from .errors import MalformedDetail
 from .event import Event, minified, moment, read
@@ -58,6 +59,8 @@ def _wrapped(call: Call, delivery: Delivery) -> Event:
     detail = minified(delivery.body.decode("utf-8", "replace"))
     if detail is None:
         raise MalformedDetail
+    if len(delivery.body) > limits.ENTRIES_BYTES:
+        raise ValidationException("Total size of the entries in the request is over the limit.")
     given = delivery.parameters
     source = given.get("Source") or delivery.source
     resources = given.get("Resources") or ([delivery.source_arn] if delivery.source_arn else [])

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from .errors import ResourceInUseException, ResourceNotFoundException
 from .service import firehose
 from .streams import DESTINATION_ID
@@ -32,15 +32,14 @@ class DeliveryStream(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
     extended_s3_destination_configuration: dict[str, Any] | None = msgspec.field(
         name="ExtendedS3DestinationConfiguration", default=None)
     http_endpoint_destination_configuration: dict[str, Any] | None = None
-    tags: list[dict[str, str]] = []
+    tags: list[dict[str, str]] = []  # a value may be left out
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """Make the stream."""
         name = self.delivery_stream_name or this.name(call.ids, 64)
-        tags = self._tags(this)
         given: dict[str, Any] = {
             "DeliveryStreamName": name, "DeliveryStreamType": self.delivery_stream_type,
-            "Tags": _listed(tags),
+            "Tags": listed(self._tags(this)),
             "KinesisStreamSourceConfiguration": self.kinesis_stream_source_configuration,
             "DirectPutSourceConfiguration": self.direct_put_source_configuration,
             **{f"{kind}Configuration": value for kind, value in self._destination().items()}}
@@ -63,13 +62,13 @@ class DeliveryStream(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
                 for kind, given in wanted.items()}
             await call.invoke("firehose", "UpdateDestination", DeliveryStreamName=name,
                               CurrentDeliveryStreamVersionId=version, DestinationId=DESTINATION_ID, **updates)
-        tags, before = self._tags(this), old._tags(this)
+        tags = self._tags(this)
         had = await call.invoke("firehose", "ListTagsForDeliveryStream", DeliveryStreamName=name)
         gone = [one["Key"] for one in had["Tags"] if one["Key"] not in tags]
         if gone:
             await call.invoke("firehose", "UntagDeliveryStream", DeliveryStreamName=name, TagKeys=gone)
-        if tags and tags != before:
-            await call.invoke("firehose", "TagDeliveryStream", DeliveryStreamName=name, Tags=_listed(tags))
+        if tags:
+            await call.invoke("firehose", "TagDeliveryStream", DeliveryStreamName=name, Tags=listed(tags))
         return self._physical(call, name)
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -87,8 +86,7 @@ class DeliveryStream(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
         return Physical(name, {"Arn": call.arn(f"deliverystream/{name}", "firehose")})
 
     def _tags(self, this: This) -> dict[str, str]:
-        own = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-        return own | {tag["Key"]: tag.get("Value", "") for tag in self.tags}
+        return this.all_tags(Tag(tag["Key"], tag.get("Value", "")) for tag in self.tags)
 
 
 def _typed(value: Any, name: str = "") -> Any:
@@ -106,7 +104,3 @@ def _typed(value: Any, name: str = "") -> Any:
 
 def _present(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
-
-
-def _listed(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -4,13 +4,14 @@ Each step speaks to IAM's operations inside one transaction, so a resource is ma
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 
 from ...kernel import Call, Conversation
+from ...stacks.resource import listed
 from .errors import EntityAlreadyExistsException, NoSuchEntityException
 
 T = TypeVar("T")
@@ -24,13 +25,6 @@ class Inline(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     policy_document: Document
 
 
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag."""
-
-    key: str
-    value: str
-
-
 def text(document: Document) -> str:
     """A policy document as IAM takes it."""
     return document if isinstance(document, str) else json.dumps(document, separators=(",", ":"))
@@ -39,12 +33,6 @@ def text(document: Document) -> str:
 def given(**params: Any) -> dict[str, Any]:
     """Those parameters that were given."""
     return {name: value for name, value in params.items() if value is not None}
-
-
-def tags_of(own: Iterable[Tag], stack: Mapping[str, str]) -> list[dict[str, str]]:
-    """The stack's tags and the resource's own, as IAM takes them."""
-    found = {**stack, **{tag.key: tag.value for tag in own}}
-    return [{"Key": key, "Value": value} for key, value in found.items()]
 
 
 async def made(call: Conversation, resumed: bool, make: Callable[[Call], T], find: Callable[[Call], T]) -> T:
@@ -91,15 +79,14 @@ def change(call: Call, noun: str, name: str, old: tuple[list[Inline], list[str]]
     equip(call, noun, name, new[0], new[1])
 
 
-def retag(call: Call, noun: str, who: dict[str, Any], tags: list[dict[str, str]]) -> None:
+def retag(call: Call, noun: str, who: dict[str, Any], tags: dict[str, str]) -> None:
     """Let the tags be exactly ``tags``."""
-    wanted = {tag["Key"] for tag in tags}
     there = call.invoke("iam", f"List{noun}Tags", **who, MaxItems=100)["Tags"]
-    gone = [tag["Key"] for tag in there if tag["Key"] not in wanted]
+    gone = [tag["Key"] for tag in there if tag["Key"] not in tags]
     if gone:
         call.invoke("iam", f"Untag{noun}", **who, TagKeys=gone)
     if tags:
-        call.invoke("iam", f"Tag{noun}", **who, Tags=tags)
+        call.invoke("iam", f"Tag{noun}", **who, Tags=listed(tags))
 
 
 def bound(call: Call, noun: str, name: str, arn: str | None) -> None:

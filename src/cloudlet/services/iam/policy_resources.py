@@ -6,9 +6,9 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Call, Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from . import holders, limits
-from .holders import Document, Tag
+from .holders import Document
 from .service import iam
 
 _Holders = list[tuple[str, str]]  # nouns and names
@@ -115,7 +115,7 @@ class ManagedPolicyResource(msgspec.Struct, rename="pascal", forbid_unknown_fiel
         def make(tx: Call) -> Physical:
             tx.invoke("iam", "CreatePolicy", **holders.given(
                 PolicyName=name, Path=self.path, PolicyDocument=holders.text(self.policy_document),
-                Description=self.description, Tags=holders.tags_of(self.tags, this.tags) or None))
+                Description=self.description, Tags=listed(this.all_tags(self.tags)) or None))
             for noun, holder in self._holders():
                 holders.equip(tx, noun, holder, (), [arn])
             return _policy(tx, arn)
@@ -135,7 +135,7 @@ class ManagedPolicyResource(msgspec.Struct, rename="pascal", forbid_unknown_fiel
                     holders.strip(tx, noun, name, (), [arn])
             for noun, name in self._holders():
                 holders.equip(tx, noun, name, (), [arn])
-            holders.retag(tx, "Policy", {"PolicyArn": arn}, holders.tags_of(self.tags, this.tags))
+            holders.retag(tx, "Policy", {"PolicyArn": arn}, this.all_tags(self.tags))
             return _policy(tx, arn)
         return await call.transact(work)
 

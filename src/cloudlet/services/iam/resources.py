@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from ...kernel import Call, Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from . import holders
-from .holders import Document, Inline, Tag
+from .holders import Document, Inline
 from .service import iam
 
 
@@ -46,7 +46,7 @@ class RoleResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
                            (self.policies, self.managed_policy_arns))
             if self.permissions_boundary != old.permissions_boundary:
                 holders.bound(tx, "Role", name, self.permissions_boundary)
-            holders.retag(tx, "Role", {"RoleName": name}, holders.tags_of(self.tags, this.tags))
+            holders.retag(tx, "Role", {"RoleName": name}, this.all_tags(self.tags))
             return _role(tx.invoke("iam", "GetRole", RoleName=name))
         return await call.transact(work)
 
@@ -63,7 +63,7 @@ class RoleResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             RoleName=name, Path=self.path, Description=self.description,
             AssumeRolePolicyDocument=holders.text(self.assume_role_policy_document),
             MaxSessionDuration=self.max_session_duration, PermissionsBoundary=self.permissions_boundary,
-            Tags=holders.tags_of(self.tags, this.tags) or None))
+            Tags=listed(this.all_tags(self.tags)) or None))
         holders.equip(call, "Role", name, self.policies, self.managed_policy_arns)
         return _role(made)
 
@@ -102,7 +102,7 @@ class UserResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             for group in set(old.groups) - set(self.groups):
                 holders.tolerant(tx, "RemoveUserFromGroup", UserName=name, GroupName=group)
             _join(tx, name, self.groups)
-            holders.retag(tx, "User", {"UserName": name}, holders.tags_of(self.tags, this.tags))
+            holders.retag(tx, "User", {"UserName": name}, this.all_tags(self.tags))
             return _user(tx.invoke("iam", "GetUser", UserName=name))
         return await call.transact(work)
 
@@ -119,7 +119,7 @@ class UserResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     def _make(self, call: Call, name: str, this: This) -> Physical:
         made = call.invoke("iam", "CreateUser", **holders.given(
             UserName=name, Path=self.path, PermissionsBoundary=self.permissions_boundary,
-            Tags=holders.tags_of(self.tags, this.tags) or None))
+            Tags=listed(this.all_tags(self.tags)) or None))
         holders.equip(call, "User", name, self.policies, self.managed_policy_arns)
         _join(call, name, self.groups)
         return _user(made)

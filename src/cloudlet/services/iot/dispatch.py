@@ -16,10 +16,12 @@ from ...arn import Arn
 from ...errors import AwsError
 from ...fabric.targets import Delivery, NotATarget, Parcel, Retries, send, settle
 from ...fabric.topics import Filters
+from ...identity import Principal, service_principal
 from ...kernel import Call, Conversation
-from . import actions, limits, roles
+from ...kernel.roles import assumed
+from . import actions, limits
 from .actions import Action, Order
-from .errors import OperationFailed
+from .errors import FailedToAssumeRole, OperationFailed
 from .records import Config, Generation, Rule, Run, find, generations, rules, runs
 from .service import iot
 from .sql.evaluation import facts_of, selected
@@ -146,11 +148,18 @@ def _parcel(call: Call, rule: Rule, order: Order, note: Config) -> Parcel:
 def _send(call: Call, rule: Rule, action: Action, order: Order, note: Config) -> None:
     parcel, role = _parcel(call, rule, order, note), action.given.get("roleArn")
     try:
-        parcel.delivery.caller = roles.acting(call, role, rule.arn) if role else None
+        parcel.delivery.caller = _acting(call, role, rule.arn) if role else None
     except AwsError as error:
         settle(call, parcel, error)
     else:
         send(call, parcel)
+
+
+def _acting(call: Call, role_arn: str, rule_arn: str) -> Principal:
+    """A session of the action's role, which must let ``iot.amazonaws.com`` in."""
+    itself = service_principal("iot", call.account, rule_arn)
+    return assumed(call, role_arn, itself, "iot", FailedToAssumeRole(
+        f"AWS IoT is not authorized to perform: sts:AssumeRole on resource: {role_arn}"))
 
 
 @iot.task

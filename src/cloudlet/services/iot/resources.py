@@ -9,18 +9,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from .errors import ResourceAlreadyExistsException, UnauthorizedException
 from .service import iot
 
 Config = dict[str, Any]
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag of a rule."""
-
-    key: str
-    value: str
 
 
 class LambdaAction(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
@@ -204,15 +197,13 @@ class TopicRuleResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=T
 
     async def _tag(self, call: Conversation, this: This, name: str) -> None:
         arn = self._physical(call, name).attributes["Arn"]
-        wanted = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-        wanted |= {tag.key: tag.value for tag in self.tags}
+        wanted = this.all_tags(self.tags)
         shown = (await call.invoke("iot", "ListTagsForResource", resourceArn=arn))["tags"]
         gone = [tag["Key"] for tag in shown if tag["Key"] not in wanted]
         if gone:
             await call.invoke("iot", "UntagResource", resourceArn=arn, tagKeys=gone)
         if wanted:
-            await call.invoke("iot", "TagResource", resourceArn=arn,
-                              tags=[{"Key": key, "Value": value} for key, value in wanted.items()])
+            await call.invoke("iot", "TagResource", resourceArn=arn, tags=listed(wanted))
 
     def _said(self) -> Any:
         return _lower(msgspec.to_builtins(self.topic_rule_payload))

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from ...errors import NotHonoured
 from ...fabric.topics import Filters, is_filter
 from ...kernel import Call
+from ...kernel.paging import page
 from . import actions, limits
 from .errors import (
     InvalidRequestException,
@@ -17,7 +18,6 @@ from .errors import (
     ResourceAlreadyExistsException,
     SqlParseException,
 )
-from .paging import page
 from .records import Config, Generation, Rule, find, generations, renew, rules, save
 from .service import iot
 from .sql.parser import V1, V2, parse
@@ -74,7 +74,8 @@ def list_topic_rules(call: Call, topic: str | None = None, max_results: int | No
             if rule_disabled in (None, rule.disabled) and (topic is None or _hears(rule, topic)):
                 yield str(name), rule
 
-    return page("rules", rows, _listed, next_token, max_results)
+    return page("rules", rows, _listed, next_token, min(max_results or limits.PAGE, limits.PAGE),
+                InvalidRequestException("The nextToken is not one of this list."), "nextToken")
 
 
 @iot.operation

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...kernel import Call
-from . import limits, paging, sessions
+from ...kernel.paging import page
+from . import limits, sessions
+from .errors import InvalidRequestException
 from .records import Subscription, bell, need, subscriptions
 from .records import sessions as table
 from .service import iot_data
@@ -33,14 +35,14 @@ def list_subscriptions(call: Call, client_id: str, next_token: str | None = None
                        max_results: int | None = None) -> dict[str, Any]:
     """What a client subscribes to."""
     need(call, client_id)
-    start = paging.read(next_token)
 
-    def rows() -> Iterator[tuple[str, Subscription]]:
-        for key, one in subscriptions.items(call, client_id, after=(client_id, start) if start else None):
+    def rows(after: str) -> Iterator[tuple[str, Subscription]]:
+        for key, one in subscriptions.items(call, client_id, after=(client_id, after) if after else None):
             yield str(key[1]), one
 
-    return paging.page("subscriptions", rows(), lambda one: {"topicFilter": one.given, "qos": one.qos},
-                       max_results or limits.SUBSCRIPTIONS_PAGE)
+    return page("subscriptions", rows, lambda one: {"topicFilter": one.given, "qos": one.qos}, next_token,
+                max_results or limits.SUBSCRIPTIONS_PAGE,
+                InvalidRequestException("The nextToken is not one of this list."), "nextToken")
 
 
 @iot_data.operation

@@ -1,12 +1,14 @@
 """Retained messages: the last of a topic, for whoever subscribes later."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ...fabric.topics import levels, matches
 from ...kernel import Call
-from . import limits, paging
-from .errors import ResourceNotFoundException
+from ...kernel.paging import page
+from . import limits
+from .errors import InvalidRequestException, ResourceNotFoundException
 from .records import Retained, retained
 from .service import iot_data
 
@@ -30,10 +32,12 @@ def get_retained_message(call: Call, topic: str) -> dict[str, Any]:
 def list_retained_messages(call: Call, next_token: str | None = None,
                            max_results: int | None = None) -> dict[str, Any]:
     """The topics that have a retained message."""
-    start = paging.read(next_token)
-    rows = ((str(key[0]), found) for key, found in retained.items(call, after=(start,) if start else None)
-            if not is_over(call, found))
-    return paging.page("retainedTopics", rows, _shown, max_results or limits.PAGE)
+    def rows(after: str) -> Iterator[tuple[str, Retained]]:
+        return ((str(key[0]), found) for key, found in retained.items(call, after=(after,) if after else None)
+                if not is_over(call, found))
+
+    return page("retainedTopics", rows, _shown, next_token, max_results or limits.PAGE,
+                InvalidRequestException("The nextToken is not one of this list."), "nextToken")
 
 
 def choose(call: Call, pattern: str) -> list[Retained]:

@@ -7,17 +7,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This
 from .errors import ResourceInUseException, ResourceNotFoundException
 from .limits import KEPT_HOURS, RECORD_KIB
 from .service import kinesis
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag of a resource."""
-
-    key: str
-    value: str
 
 
 class Mode(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
@@ -44,7 +37,7 @@ class StreamResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
         """Create the stream, with so many shards as said; one, if nothing is."""
         name = self.name or this.name(call.ids, 128)
         given: dict[str, Any] = {"StreamName": name, "StreamModeDetails": {"StreamMode": self._mode},
-                                 "MaxRecordSizeInKiB": self._size, "Tags": _tags(self.tags, this) or None}
+                                 "MaxRecordSizeInKiB": self._size, "Tags": this.all_tags(self.tags) or None}
         if self._mode == "PROVISIONED":
             given["ShardCount"] = self.shard_count or 1
         try:
@@ -68,7 +61,7 @@ class StreamResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
         await _keep(call, name, old._hours, self._hours)
         if self._size != old._size:
             await call.invoke("kinesis", "UpdateMaxRecordSize", StreamARN=arn, MaxRecordSizeInKiB=self._size)
-        await _retag(call, arn, _tags(self.tags, this))
+        await _retag(call, arn, this.all_tags(self.tags))
         return _physical(call, name)
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -108,7 +101,7 @@ class ConsumerResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=Tr
         """Register the consumer."""
         try:
             await call.invoke("kinesis", "RegisterStreamConsumer", StreamARN=self.stream_arn,
-                              ConsumerName=self.consumer_name, Tags=_tags(self.tags, this) or None)
+                              ConsumerName=self.consumer_name, Tags=this.all_tags(self.tags) or None)
         except ResourceInUseException:
             if not this.resumed:
                 raise
@@ -120,7 +113,7 @@ class ConsumerResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=Tr
 
     async def update(self, call: Conversation, this: This, old: "ConsumerResource") -> Physical:
         """Give the consumer its tags."""
-        await _retag(call, this.physical_id, _tags(self.tags, this))
+        await _retag(call, this.physical_id, this.all_tags(self.tags))
         return Physical(this.physical_id, this.attributes)
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -182,11 +175,6 @@ async def _retag(call: Conversation, arn: str, tags: dict[str, str]) -> None:
         await call.invoke("kinesis", "UntagResource", ResourceARN=arn, TagKeys=gone)
     if had != tags and tags:
         await call.invoke("kinesis", "TagResource", ResourceARN=arn, Tags=tags)
-
-
-def _tags(own: list[Tag], this: This) -> dict[str, str]:
-    ours = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-    return ours | {tag.key: tag.value for tag in own}
 
 
 def _physical(call: Conversation, name: str) -> Physical:

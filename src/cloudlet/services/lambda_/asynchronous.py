@@ -167,12 +167,11 @@ def _finish(call: Call, name: Name, config: InvokeConfig, event: Event, end: End
     destination = config.on_failure if failed else config.on_success
     if destination:
         envelope = json.dumps(_envelope(call, source, event, end)).encode()
-        receivers.send(call, receivers.Parcel(destination, envelope, record.role, name.name, source, failed))
+        receivers.tell(call, destination, record, receivers.Told(envelope, source, failed))
     dead_letter = version(call, name.name).dead_letter if failed else ""
     if dead_letter:
-        receivers.send(call, receivers.Parcel(
-            dead_letter, event.payload or b"{}", record.role, name.name, source, failed,
-            receivers.dead_letter(event.id, end.status, end.message)))
+        receivers.tell(call, dead_letter, record, receivers.Told(
+            event.payload or b"{}", source, failed, receivers.dead_letter(event.id, end.status, end.message)))
     if failed and not (destination or dead_letter):
         log.warning("an event of %s is dropped (%s, request %s): it has neither a destination for failures "
                     "nor a dead-letter target", source, end.condition, event.id)

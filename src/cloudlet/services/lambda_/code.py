@@ -10,8 +10,6 @@ import asyncio
 import base64
 import hashlib
 import io
-import shutil
-import tempfile
 import zipfile
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from ...errors import AwsError, NotHonoured
 from ...kernel import Call, Conversation
 from ...kernel.folders import allowed
 from ...kernel.place import Place
+from ...scratch import becoming
 from ...store import Blobs, Writer
 from ...store.api import FULL
 from .errors import InvalidParameterValueException, RequestEntityTooLargeException
@@ -114,7 +113,8 @@ def _extract(raw: bytes, folder: Path) -> int:
             if not entries:
                 raise InvalidParameterValueException("Uploaded file must be a non-empty zip")
             if not folder.exists():
-                _unpack_into(archive, folder)
+                with becoming(folder) as beside:
+                    _unpack_into(archive, beside)
             return size
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -125,22 +125,14 @@ def _extract(raw: bytes, folder: Path) -> int:
 
 
 def _unpack_into(archive: zipfile.ZipFile, folder: Path) -> None:
-    """Unpack beside, then give the whole its name: somebody else may be unpacking the same."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
-    try:
-        for entry in archive.infolist():
-            path = Path(archive.extract(entry, beside))  # names that lead outside are tamed by zipfile
-            mode = entry.external_attr >> 16
-            path.chmod(0o755 if entry.is_dir() or mode & 0o111 else 0o644)
-        for path in (beside, *beside.rglob("*")):
-            if path.is_dir():
-                path.chmod(0o755)
-        beside.replace(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        if not folder.exists():
-            raise
+    """Unpack, so that a function may read it all and write nothing."""
+    for entry in archive.infolist():
+        path = Path(archive.extract(entry, folder))  # names that lead outside are tamed by zipfile
+        mode = entry.external_attr >> 16
+        path.chmod(0o755 if entry.is_dir() or mode & 0o111 else 0o644)
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)
 
 
 def too_large() -> InvalidParameterValueException:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
-from .resources import Tag, gone, own_tags, retag, said_of
+from ...stacks.resource import Physical, Tag, This
+from .resources import gone, retag, said_of
 from .service import lambda_
 
 Config = dict[str, Any]
@@ -119,7 +119,7 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateEventSourceMapping."""
-        tags = own_tags(this, self.tags)
+        tags = this.all_tags(self.tags)
         at_s, cluster = self.starting_position_timestamp, self.self_managed_event_source
         group = self.self_managed_kafka_event_source_config
         optional: Config = {
@@ -142,7 +142,7 @@ class Mapping(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         if settings != before:
             await call.invoke("lambda", "UpdateEventSourceMapping", UUID=this.physical_id,
                               **cleared, **settings)
-        await retag(call, str(this.attributes["EventSourceMappingArn"]), own_tags(this, self.tags))
+        await retag(call, str(this.attributes["EventSourceMappingArn"]), this.all_tags(self.tags))
         return Physical(this.physical_id, this.attributes)
 
     async def delete(self, call: Conversation, this: This) -> None:

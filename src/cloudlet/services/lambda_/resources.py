@@ -9,7 +9,7 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This
 from .code import LOCAL_BUCKET
 from .errors import InvalidParameterValueException
 from .limits import DURABLE_RETENTION_DAYS
@@ -37,13 +37,6 @@ class Code(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         if self.s3_bucket == LOCAL_BUCKET and metadata.get("cloudlet:Dependencies"):
             found["S3ObjectVersion"] = metadata["cloudlet:Dependencies"]
         return {key: value for key, value in found.items() if value is not None}
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A key and its value."""
-
-    key: str
-    value: str
 
 
 class Variables(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
@@ -138,7 +131,7 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         name = self.function_name or this.name(call.ids, _NAME_LENGTH)
         try:
             made = await call.invoke(
-                "lambda", "CreateFunction", FunctionName=name, Tags=self._tags(this),
+                "lambda", "CreateFunction", FunctionName=name, Tags=this.all_tags(self.tags),
                 Code=self.code.source(self.runtime or "", this.metadata), Architectures=self.architectures,
                 PackageType=self.package_type, **self._settings())
         except AwsError as error:
@@ -165,7 +158,7 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
                               **self.code.source(self.runtime or "", this.metadata))
         await self._accompany(call, name, old)
         made = await call.invoke("lambda", "GetFunctionConfiguration", FunctionName=name)
-        await retag(call, made["FunctionArn"], self._tags(this))
+        await retag(call, made["FunctionArn"], this.all_tags(self.tags))
         return Physical(name, {"Arn": made["FunctionArn"]})
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -186,9 +179,6 @@ class Function(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             await call.invoke("lambda", "PutRuntimeManagementConfig", FunctionName=name,
                               UpdateRuntimeOn=self.runtime_management_config.update_runtime_on,
                               RuntimeVersionArn=self.runtime_management_config.runtime_version_arn)
-
-    def _tags(self, this: This) -> dict[str, str]:
-        return own_tags(this, self.tags)
 
     def _settings(self, name: str = "") -> Config:
         """The settings as the operations take them; for a function that is there, also what is not said."""
@@ -313,12 +303,6 @@ async def retag(call: Conversation, arn: str, tags: dict[str, str]) -> None:
         await call.invoke("lambda", "UntagResource", Resource=arn, TagKeys=lost)
     if tags and had != tags:
         await call.invoke("lambda", "TagResource", Resource=arn, Tags=tags)
-
-
-def own_tags(this: This, tags: list[Tag] | None) -> dict[str, str]:
-    """The tags of a resource and of its stack."""
-    stacks = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-    return stacks | {tag.key: tag.value for tag in tags or ()}
 
 
 def said_of(struct: msgspec.Struct) -> Config:

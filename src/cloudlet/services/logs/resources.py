@@ -1,12 +1,12 @@
 """CloudWatch Logs' CloudFormation types."""
 
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This
 from .errors import ResourceAlreadyExistsException, ResourceNotFoundException
 from .service import logs
 
@@ -19,7 +19,7 @@ class LogGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     ATTRIBUTES: ClassVar = frozenset({"Arn"})
     log_group_name: str | None = None
     retention_in_days: int | None = None
-    tags: list[dict[str, str]] = []
+    tags: list[Tag] = []
     log_group_class: str = "STANDARD"
     deletion_protection_enabled: bool = False
 
@@ -27,8 +27,8 @@ class LogGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         """Make the group."""
         name = self.log_group_name or this.name(call.ids, 512)
         try:
-            await call.invoke("logs", "CreateLogGroup", logGroupName=name, tags=self._tags(this) or None,
-                              logGroupClass=self.log_group_class,
+            await call.invoke("logs", "CreateLogGroup", logGroupName=name, logGroupClass=self.log_group_class,
+                              tags=this.all_tags(self.tags) or None,
                               deletionProtectionEnabled=self.deletion_protection_enabled)
         except ResourceAlreadyExistsException:
             if not this.resumed:
@@ -49,7 +49,7 @@ class LogGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         if self.deletion_protection_enabled != old.deletion_protection_enabled:
             await call.invoke("logs", "PutLogGroupDeletionProtection", logGroupIdentifier=name,
                               deletionProtectionEnabled=self.deletion_protection_enabled)
-        arn, tags = call.arn(f"log-group:{name}", "logs"), self._tags(this)
+        arn, tags = call.arn(f"log-group:{name}", "logs"), this.all_tags(self.tags)
         before = await call.invoke("logs", "ListTagsForResource", resourceArn=arn)
         gone = before["tags"].keys() - tags.keys()
         if gone:
@@ -62,9 +62,6 @@ class LogGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         """Remove the group."""
         with suppress(ResourceNotFoundException):
             await call.invoke("logs", "DeleteLogGroup", logGroupName=this.physical_id)
-
-    def _tags(self, this: This) -> dict[str, Any]:
-        return {**this.tags, **{tag["Key"]: tag["Value"] for tag in self.tags}}
 
 
 @logs.resource("AWS::Logs::LogStream")

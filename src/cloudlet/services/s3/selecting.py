@@ -1,13 +1,13 @@
 """S3 Select: rows of an object in CSV, JSON or Parquet, chosen by SQL where the object lies."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...errors import NotHonoured
 from ...kernel import Call, Conversation
+from ...scratch import Scratch
 from ...store import Blobs
 from . import bodies, encryption, errors, scanning, storage
 from .discarding import content_of
@@ -47,13 +47,13 @@ async def select_object_content(
 
     pieces, reading, size = await call.transact(prepare)
     loop = asyncio.get_running_loop()
-    folder = tempfile.TemporaryDirectory(prefix="cloudlet-select-")
+    folder = Scratch("select")
     try:
-        path = await _file(call, pieces, reading, Path(folder.name))
+        path = await _file(call, pieces, reading, folder.path)
         names, batches = await loop.run_in_executor(None, scanning.rows, path, expression,
                                                     input_serialization)
     except BaseException:
-        folder.cleanup()
+        folder.remove()
         raise
     asked = Asked(output_serialization, bool((request_progress or {}).get("Enabled")), size)
     return {"Payload": _events(names, batches, asked, reading, folder)}
@@ -68,7 +68,7 @@ class Asked(NamedTuple):
 
 
 async def _events(names: list[str], batches: Rows, asked: Asked, held: bodies.Reading,
-                  folder: tempfile.TemporaryDirectory[str]) -> AsyncIterator[dict[str, Any]]:
+                  folder: Scratch) -> AsyncIterator[dict[str, Any]]:
     """The rows as events; the object's file is ``held`` until the last."""
     loop, returned = asyncio.get_running_loop(), 0
     try:
@@ -84,7 +84,7 @@ async def _events(names: list[str], batches: Rows, asked: Asked, held: bodies.Re
         yield {"End": {}}
     finally:
         del held
-        folder.cleanup()
+        folder.remove()
 
 
 async def _file(call: Conversation, pieces: list[Piece], reading: bodies.Reading, folder: Path) -> Path:

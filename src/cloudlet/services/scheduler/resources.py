@@ -9,7 +9,7 @@ import msgspec
 
 from ...errors import ValidationException
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from .errors import ConflictException, ResourceNotFoundException
 from .service import scheduler
 
@@ -89,13 +89,6 @@ class ScheduleResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=Tr
                 "FlexibleTimeWindow": msgspec.to_builtins(self.flexible_time_window)}
 
 
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag of a resource."""
-
-    key: str
-    value: str
-
-
 @scheduler.resource("AWS::Scheduler::ScheduleGroup")
 class ScheduleGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     """A schedule group; ``Ref`` is its name."""
@@ -111,7 +104,7 @@ class ScheduleGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
         name = self.name or this.name(call.ids, 64)
         try:
             await call.invoke("scheduler", "CreateScheduleGroup", Name=name, ClientToken=_token(this),
-                              Tags=[{"Key": key, "Value": value} for key, value in self._tags(this).items()])
+                              Tags=listed(this.all_tags(self.tags)))
         except ConflictException:
             if not this.resumed:
                 raise
@@ -119,14 +112,13 @@ class ScheduleGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
 
     async def update(self, call: Conversation, this: This, old: "ScheduleGroup") -> Physical:
         """Change the tags."""
-        arn, tags = this.attributes["Arn"], self._tags(this)
+        arn, tags = this.attributes["Arn"], this.all_tags(self.tags)
         had = await call.invoke("scheduler", "ListTagsForResource", ResourceArn=arn)
         gone = [tag["Key"] for tag in had["Tags"] if tag["Key"] not in tags]
         if gone:
             await call.invoke("scheduler", "UntagResource", ResourceArn=arn, TagKeys=gone)
         if tags:
-            await call.invoke("scheduler", "TagResource", ResourceArn=arn,
-                              Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+            await call.invoke("scheduler", "TagResource", ResourceArn=arn, Tags=listed(tags))
         return await self._physical(call, this.physical_id)
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -138,10 +130,6 @@ class ScheduleGroup(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
         found = await call.invoke("scheduler", "GetScheduleGroup", Name=name)
         shown = {key: str(found[key]) for key in ("Arn", "CreationDate", "LastModificationDate", "State")}
         return Physical(name, shown)
-
-    def _tags(self, this: This) -> dict[str, str]:
-        own = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-        return own | {tag.key: tag.value for tag in self.tags}
 
 
 def _token(this: This) -> str:

@@ -1,9 +1,9 @@
-"""Lists, a page at a time. A token is the name after which the next page begins."""
+"""Lists of the schema registry, a page at a time."""
 
-import base64
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from ...kernel import paging
 from .errors import bad
 from .limits import PAGE
 
@@ -13,19 +13,5 @@ T = TypeVar("T")
 def page(member: str, rows: Callable[[str], Iterable[tuple[str, T]]], show: Callable[[T], Any],
          next_token: str | None, limit: int | None) -> dict[str, Any]:
     """An answer with up to ``limit`` entries of what ``rows`` gives after a name (``""``: from the start)."""
-    most = min(max(limit or PAGE, 1), PAGE)
-    shown: list[Any] = []
-    last = ""
-    for name, row in rows(_read(next_token)):
-        if len(shown) == most:
-            return {member: shown, "NextToken": base64.urlsafe_b64encode(last.encode()).decode()}
-        shown.append(show(row))
-        last = name
-    return {member: shown}
-
-
-def _read(token: str | None) -> str:
-    try:
-        return base64.urlsafe_b64decode(token).decode() if token else ""
-    except ValueError:
-        raise bad("The NextToken is not one that a list gave.") from None
+    return paging.page(member, rows, show, next_token, min(max(limit or PAGE, 1), PAGE),
+                       bad("The NextToken is not one that a list gave."))

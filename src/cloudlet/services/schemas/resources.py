@@ -6,17 +6,10 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This
 from .service import schemas
 
 Config = dict[str, Any]
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag of a resource."""
-
-    key: str
-    value: str
 
 
 @schemas.resource("AWS::EventSchemas::Registry")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from .errors import InvalidRequestException, ResourceExistsException, ResourceNotFoundException
 from .service import secretsmanager
 
@@ -53,7 +53,7 @@ class Secret(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     secret_string: str | None = None
     generate_secret_string: Generated | None = None
     kms_key_id: str | None = None
-    tags: list[dict[str, str]] = []
+    tags: list[Tag] = []
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """Make the secret."""
@@ -62,7 +62,8 @@ class Secret(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
                                  "SecretString": await self._value(call)}
         members = {key: value for key, value in given.items() if value is not None}
         try:
-            made = await call.invoke(_NAME, "CreateSecret", Name=name, Tags=self._tags(this), **members)
+            made = await call.invoke(_NAME, "CreateSecret", Name=name, **members,
+                                     Tags=listed(this.all_tags(self.tags)))
         except ResourceExistsException:
             if not this.resumed:
                 raise
@@ -80,12 +81,13 @@ class Secret(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
             members["SecretString"] = await self._value(call)
         await call.invoke(_NAME, "UpdateSecret", **where,
                           **{key: value for key, value in members.items() if value is not None})
-        tags = self._tags(this)
-        gone = {tag["Key"] for tag in old.tags} - {tag["Key"] for tag in tags}
+        tags = this.all_tags(self.tags)
+        had = (await call.invoke(_NAME, "DescribeSecret", **where)).get("Tags", [])
+        gone = [tag["Key"] for tag in had if tag["Key"] not in tags]
         if gone:
-            await call.invoke(_NAME, "UntagResource", **where, TagKeys=list(gone))
+            await call.invoke(_NAME, "UntagResource", **where, TagKeys=gone)
         if tags:
-            await call.invoke(_NAME, "TagResource", **where, Tags=tags)
+            await call.invoke(_NAME, "TagResource", **where, Tags=listed(tags))
         return Physical(this.physical_id, {"Id": this.physical_id})
 
     async def delete(self, call: Conversation, this: This) -> None:
@@ -101,7 +103,3 @@ class Secret(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
         if self.secret_string is not None:
             raise InvalidRequestException("You can't specify both SecretString and GenerateSecretString.")
         return await self.generate_secret_string.value(call)
-
-    def _tags(self, this: This) -> list[dict[str, str]]:
-        tags = this.tags | {tag["Key"]: tag["Value"] for tag in self.tags}
-        return [{"Key": key, "Value": value} for key, value in tags.items()]

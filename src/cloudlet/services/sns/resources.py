@@ -7,7 +7,7 @@ import msgspec
 
 from ...arn import Arn
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This, listed
 from .errors import NotFoundException
 from .service import sns
 
@@ -26,13 +26,6 @@ _DEFAULTS = {
 }
 _LOGGED = {"http/s": "HTTP", "sqs": "SQS", "lambda": "Lambda", "firehose": "Firehose",
            "application": "Application"}
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag of a resource."""
-
-    key: str
-    value: str
 
 
 class Subscriber(msgspec.Struct, rename="pascal", forbid_unknown_fields=True, frozen=True):
@@ -78,7 +71,7 @@ class TopicResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
                                    else this.name(call.ids, 256))
         attributes = self._attributes() | ({"FifoTopic": "true"} if self.fifo_topic else {})
         made = await call.invoke("sns", "CreateTopic", Name=name, Attributes=attributes,
-                                 Tags=self._tags(this))
+                                 Tags=listed(this.all_tags(self.tags)))
         this.physical_id = made["TopicArn"]
         await self._subscribe(call, this.physical_id, self.subscription)
         return _physical(this.physical_id)
@@ -92,13 +85,13 @@ class TopicResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
             if before.get(name) != value:
                 await call.invoke("sns", "SetTopicAttributes", TopicArn=arn, AttributeName=name,
                                   AttributeValue=value)
-        tags = self._tags(this)
+        tags = this.all_tags(self.tags)
         had = (await call.invoke("sns", "ListTagsForResource", ResourceArn=arn))["Tags"]
-        lost = [tag["Key"] for tag in had if tag["Key"] not in {one["Key"] for one in tags}]
+        lost = [tag["Key"] for tag in had if tag["Key"] not in tags]
         if lost:
             await call.invoke("sns", "UntagResource", ResourceArn=arn, TagKeys=lost)
         if tags:
-            await call.invoke("sns", "TagResource", ResourceArn=arn, Tags=tags)
+            await call.invoke("sns", "TagResource", ResourceArn=arn, Tags=listed(tags))
         await self._unsubscribe(call, arn, [one for one in old.subscription if one not in self.subscription])
         await self._subscribe(call, arn, [one for one in self.subscription if one not in old.subscription])
         return _physical(arn)
@@ -126,11 +119,6 @@ class TopicResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
                     "FailureFeedbackRoleArn": one.failure_feedback_role_arn}
             found |= {prefix + name: value for name, value in said.items() if value}
         return found
-
-    def _tags(self, this: This) -> list[dict[str, str]]:
-        own = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-        both = own | {tag.key: tag.value for tag in self.tags}
-        return [{"Key": key, "Value": value} for key, value in both.items()]
 
     async def _subscribe(self, call: Conversation, arn: str, those: list[Subscriber]) -> None:
         for one in those:

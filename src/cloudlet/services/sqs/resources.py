@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, Tag, This
 from .errors import InvalidParameterValueException, QueueDoesNotExist
 from .service import sqs
 
@@ -25,13 +25,6 @@ _DEFAULTS = {
     "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue", "SqsManagedSseEnabled": "true",
     "RedrivePolicy": "", "RedriveAllowPolicy": "",
 }
-
-
-class Tag(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
-    """A tag of a resource."""
-
-    key: str
-    value: str
 
 
 @sqs.resource("AWS::SQS::Queue")
@@ -63,7 +56,7 @@ class QueueResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
         if self.fifo_queue:
             attributes["FifoQueue"] = "true"
         made = await call.invoke("sqs", "CreateQueue", QueueName=name, Attributes=attributes,
-                                 tags=self._tags(this))
+                                 tags=this.all_tags(self.tags))
         return _physical(call, made["QueueUrl"])
 
     async def update(self, call: Conversation, this: This, old: "QueueResource") -> Physical:
@@ -73,7 +66,7 @@ class QueueResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
         changed = reset | {name: value for name, value in mine.items() if before.get(name) != value}
         if changed:
             await call.invoke("sqs", "SetQueueAttributes", QueueUrl=this.physical_id, Attributes=changed)
-        tags = self._tags(this)
+        tags = this.all_tags(self.tags)
         had = (await call.invoke("sqs", "ListQueueTags", QueueUrl=this.physical_id)).get("Tags", {})
         gone = [key for key in had if key not in tags]
         if gone:
@@ -99,10 +92,6 @@ class QueueResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
             if value is not None:
                 found[name] = _text(value)
         return found
-
-    def _tags(self, this: This) -> dict[str, str]:
-        own = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
-        return own | {tag.key: tag.value for tag in self.tags}
 
 
 @sqs.resource("AWS::SQS::QueuePolicy")

@@ -12,12 +12,12 @@ from .service import sqs
 def deliver(call: Call, arn: str, delivery: Delivery) -> None:
     """Send what is delivered as a message, in the transaction of whoever delivers, if the policy lets.
 
-    What functions send to their destinations is sent with their own roles, so no policy is asked.
+    It is not asked about what mappings of functions give up, which is sent in nobody's name.
     Parameters: ``MessageGroupId``, ``MessageDeduplicationId``, ``MessageAttributes``,
     ``MessageSystemAttributes``, each as SendMessage has it.
     """
     there, queue = of_arn(call, arn)
-    if delivery.source != "lambda":
+    if delivery.caller or delivery.source != "lambda":
         permit(there, queue, "SendMessage")
     given = delivery.parameters
     found = draft(delivery.body.decode("utf-8", "replace"), given.get("MessageAttributes"),
