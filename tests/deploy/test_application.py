@@ -67,3 +67,9 @@ def test_what_sam_built_is_taken_only_if_it_is_asked_for(tmp_path):
         "shop",
         project / ".cloudlet",
     )
+
+
+def test_a_manifest_of_somebody_else_is_no_application(tmp_path):
+    for text in ('{"name": "A web app", "icons": []}', "[]"):
+        (tmp_path / "manifest.json").write_text(text)
+        assert find(tmp_path) is None

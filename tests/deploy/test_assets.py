@@ -77,10 +77,26 @@ def test_code_that_is_not_there_is_told_with_its_line(made):
         made("Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: nowhere/}\n")
 
 
-def test_a_build_that_is_not_ours_is_refused(made):
-    with pytest.raises(DeployError, match=r"template.yaml:4: A: BuildMethod esbuild .* Run `sam build`"):
+def test_code_that_is_there_but_for_its_case_is_told(made):
+    with pytest.raises(DeployError, match=r"Src/App does not exist .*; there is src/app, and"):
         made(
-            "Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildMethod: esbuild}\n"
+            "Resources:\n  A: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: Src/App}}\n",
+            src__app__a_dot_py="",
+        )
+
+
+def test_a_container_image_is_refused_with_its_line(made):
+    with pytest.raises(DeployError, match=r"template.yaml:4: A: cloudlet runs no container images"):
+        made(
+            "Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties: {PackageType: Image}\n"
+            "    Metadata: {Dockerfile: Dockerfile, DockerContext: ./app}\n"
+        )
+
+
+def test_a_build_that_is_not_ours_is_refused(made):
+    with pytest.raises(DeployError, match=r"template.yaml:4: A: BuildMethod go1.x .* Run `sam build`"):
+        made(
+            "Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildMethod: go1.x}\n"
             "    Properties: {CodeUri: .}\n"
         )
 

@@ -76,6 +76,16 @@ _BOX = "Resources:\n  Box:\n    Type: Toy::Box\n"
             "Template format error: Duplicate logical id [Box] in Parameters and Resources (line 2)",
         ),
         (
+            _BOX + "Parameters:\n  P: {Type: String, AllowedPattern: '[a'}",
+            "Template format error: Parameter P: AllowedPattern is no regular expression: unterminated "
+            "character set at position 0 (line 5)",
+        ),
+        (
+            _BOX + "Parameters:\n  P: {Type: String, AllowedPattern: '\\p{Han}'}",
+            "Template format error: Parameter P: AllowedPattern is no regular expression: cloudlet does not "
+            "know the class \\p{Han} (line 5)",
+        ),
+        (
             _BOX + "Mappings:\n  M: {a: b}",
             "Template format error: Every Mappings attribute must be a map. (M.a) (line 5)",
         ),
@@ -102,6 +112,11 @@ def test_a_malformed_template_is_refused_with_its_line(text, message):
             "{Type: String, AllowedPattern: '[a-z]+', ConstraintDescription: small letters}",
             "A",
             "Parameter P failed to satisfy constraint: small letters",
+        ),
+        (
+            "{Type: String, AllowedPattern: '\\p{Alpha}[\\p{Digit}_]*'}",
+            "1a",
+            "Parameter 'P' must match pattern \\p{Alpha}[\\p{Digit}_]*",
         ),
         ("{Type: List<Number>}", "1,x", "Parameter 'P' must be a number."),
         (
@@ -201,3 +216,8 @@ def test_what_a_condition_left_out_can_not_be_referred_to():
             "Conditions: {Never: !Equals [1, 2]}\nResources:\n  Gone: {Type: 'Toy::Box', Condition: Never}\n"
             "  A: {Type: 'Toy::Box', Properties: {Name: !Ref Gone}}"
         )
+
+
+def test_a_resource_may_have_a_description_and_a_version():
+    goal = goal_of(_BOX + "    Description: where things are\n    Version: 1\n")
+    assert list(goal.resources) == ["Box"]

@@ -121,3 +121,14 @@ def test_v2_keeps_documents_in_tables(v2):
 
 def test_v2_keeps_objects_uploads_in_parts_and_signs_addresses(v2):
     assert v2["s3"] == {"size": 11 << 20, "presigned": [206, [7, 7]], "missing": "NoSuchKey"}
+
+
+def test_v3_signs_for_http2_with_a_key_that_was_made_here(cloudlet, tmp_path):
+    iam = cloudlet.client("iam")
+    iam.create_user(UserName="streamer")
+    iam.put_user_policy(UserName="streamer", PolicyName="all", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kinesis:*", "Resource": "*"}}))
+    key = iam.create_access_key(UserName="streamer")["AccessKey"]
+    said = run(cloudlet, "kinesis.mjs", "kinesis", tmp_path, key["AccessKeyId"],
+               key["SecretAccessKey"], "wrong")
+    assert said == {"shard": "shardId-000000000000", "refused": "InvalidSignatureException"}

@@ -12,7 +12,8 @@ STORE = {"book": [{"title": "A", "price": 8, "tags": ["x"]}, {"title": "B", "pri
                                              ('$["owner"].a-b', 1), ("$.owner['e.f']", 3),
                                              ("$.owner.e\\.f", 3), ("$.owner['quo\\'te']", 4),
                                              ("$.none", None), ("$.book[0].title", "A"),
-                                             ("$.book[-1].title", "C"), ("$.book.length()", 3)])
+                                             ("$.book[-1].title", "C"), ("$.book.length()", 3),
+                                             ("$.book.[0].title", "A"), ("$.['owner'].name", "Ö")])
 def test_a_definite_path_gives_the_one_value(path, value):
     found = compile_path(path)
     assert found.definite
@@ -26,6 +27,7 @@ def test_a_definite_path_gives_the_one_value(path, value):
     ("$.book[:1].title", ["A"]),
     ("$.book[-2:].title", ["B", "C"]),
     ("$.book[0]['title','price']", ["A", 8]),
+    ("$.book.[*].['title','price']", ["A", 8, "B", 12.5, "C"]),
     ("$..title", ["A", "B", "C"]),
     ("$..book[0].title", ["A"]),
     ("$.book[?(@.price > 10)].title", ["B"]),

@@ -64,7 +64,8 @@ class Live:
         except (msgspec.DecodeError, DeployError) as error:
             return _refusal(str(error))
         if application is None:
-            return _refusal(f"There is no template.yaml, template.yml or template.json in {wish.path}.")
+            return _refusal(
+                f"There is no template.yaml, template.yml, template.json or cdk.out in {wish.path}.")
         return Response(200, {"content-type": "application/x-ndjson"}, self._told(application))
 
     async def _told(self, application: Application) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""An application: a folder with a template, and what ``samconfig.toml`` says about deploying it.
+"""An application: a folder with a template, and what ``samconfig.toml`` or a cloud assembly says about it.
 
 >>> valid_stack_name("my app_2 (old)"), valid_stack_name("2048")
 ('my-app-2-old', 'app-2048')
@@ -15,6 +15,7 @@ import msgspec
 
 from ..errors import ValidationError
 from ..stacks.document import load
+from . import assembly
 from .problems import DeployError
 
 TEMPLATES = ("template.yaml", "template.yml", "template.json")
@@ -48,8 +49,14 @@ def find(path: Path | str, environment: str = "default") -> Application | None:
         folder = path
         found = next((folder / name for name in TEMPLATES if (folder / name).is_file()), None)
         if found is None:
+            found = _synthesised(folder)
+        if found is None:
             return None
         template = found
+    if (stack := assembly.stack_of(template)) is not None:
+        home = template.parent.parent if template.parent.name == assembly.FOLDER else template.parent
+        return Application(template.parent, template, stack.name, home / ".cloudlet", stack.parameters,
+                           stack.tags)
     if not _is_template(template):
         return None
     home = folder.parent.parent if folder.parts[-2:] == _SAM_BUILD.parts else folder
@@ -71,6 +78,14 @@ def find(path: Path | str, environment: str = "default") -> Application | None:
         _pairs(said.get("tags")),
         config,
     )
+
+
+def _synthesised(folder: Path) -> Path | None:
+    """The template of the one stack in ``folder``, or in its ``cdk.out``, if ``cdk synth`` made one."""
+    for place in (folder, folder / assembly.FOLDER):
+        if (place / assembly.MANIFEST).is_file() and (stack := assembly.only_stack(place)) is not None:
+            return stack.template
+    return None
 
 
 def valid_stack_name(text: str) -> str:

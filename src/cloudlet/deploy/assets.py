@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from ..stacks.document import Document, load
+from .assembly import File, files_of, named_in
 from .building import Builder
 from .includes import include
 from .problems import DeployError
+from .recipes import METHODS, bundle, make
 
 LOCAL_BUCKET = "cloudlet-local"
 DEPENDENCIES = "cloudlet:Dependencies"
@@ -33,11 +35,17 @@ class Assets(msgspec.Struct):
     document: Document
     code: set[Path] = set()  # folders whose files are code
     files: set[Path] = set()  # files whose change means another deployment
+    published: list[File] = []  # what a template of the CDK finds in a bucket
 
 
-async def prepare(template: Path, builder: Builder, store: Callable[[bytes], str]) -> Assets:
-    """Read ``template`` and give every local file a place; ``store`` keeps a nested template: its URL."""
+async def prepare(template: Path, builder: Builder, store: Callable[[bytes], str],
+                  known: list[File] | None = None) -> Assets:
+    """Read ``template`` and give every local file a place; ``store`` keeps a nested template: its URL.
+
+    ``known`` are the files of the CDK that a nested template may name.
+    """
     document = load(template.read_text("utf-8"))
+    known = files_of(template) if known is None else known
     assets = Assets(document, files={template})
     document.line("Resources")  # so that a JSON document knows its lines
     document.body = include(document.body, template.parent, assets.files)
@@ -46,11 +54,13 @@ async def prepare(template: Path, builder: Builder, store: Callable[[bytes], str
     for name, spec in resources.items() if isinstance(resources, dict) else ():
         if isinstance(spec, dict) and isinstance(spec.get("Type"), str):
             spec["Properties"] = spec.get("Properties") or {}
-            await _resource(_Place(template, name, spec, shared, assets), builder, store)
+            _from_assembly(spec, known)
+            await _resource(_Place(template, name, spec, shared, assets, known), builder, store)
             if not spec["Properties"]:
                 del spec["Properties"]
     if isinstance(shared.get("CodeUri"), str):
         del shared["CodeUri"]  # every function has its own now
+    assets.published += named_in(document.body, known) if known else []
     return assets
 
 
@@ -62,6 +72,7 @@ class _Place(msgspec.Struct):
     spec: dict[str, Any]
     shared: dict[str, Any]
     assets: Assets
+    known: list[File]
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -78,8 +89,21 @@ class _Place(msgspec.Struct):
             return None
         path = (self.template.parent / value).resolve()
         if not path.exists():
-            raise self.refuse(f"{value} does not exist (looked in {self.template.parent})", *within)
+            near = _but_for_case(self.template.parent, value)
+            hint = f"; there is {near}, and upper and lower case matter here" if near else ""
+            raise self.refuse(f"{value} does not exist (looked in {self.template.parent}){hint}", *within)
         return path
+
+
+def _but_for_case(folder: Path, wanted: str) -> str:
+    """What ``wanted`` would be found as by a file system that ignores case; empty if it would not."""
+    found = folder
+    for part in Path(wanted).parts:
+        inside = {one.name.lower(): one for one in found.iterdir()} if found.is_dir() else {}
+        if part.lower() not in inside:
+            return ""
+        found = inside[part.lower()]
+    return str(found.relative_to(folder))
 
 
 async def _resource(place: _Place, builder: Builder, store: Callable[[bytes], str]) -> None:
@@ -98,21 +122,34 @@ async def _resource(place: _Place, builder: Builder, store: Callable[[bytes], st
         await _nested(place, "TemplateURL" if kind.endswith("Stack") else "Location", builder, store)
 
 
+def _from_assembly(spec: dict[str, Any], known: list[File]) -> None:
+    """Let a resource of the CDK name a file itself, where it names the key of it in a bucket."""
+    key = {**_FUNCTIONS, **_LAYERS, "AWS::CloudFormation::Stack": "TemplateURL"}.get(spec["Type"])
+    if key and known and len(found := named_in(spec["Properties"].get(key), known)) == 1:
+        spec["Properties"][key] = str(found[0].path)
+
+
 async def _function(place: _Place, key: str, builder: Builder) -> None:
     """A function's code: its folder, and beside it the packages it asks for."""
     properties, sam = place.properties, key == "CodeUri"
-    if "InlineCode" in properties or properties.get("PackageType") == "Image" or "ImageUri" in properties:
+    if "InlineCode" in properties:
         return
+    if "Image" in (properties.get("PackageType"), place.shared.get("PackageType")):
+        raise place.refuse("cloudlet runs no container images: give it PackageType Zip and a Runtime.",
+                           "Properties", "PackageType")
     value = properties.get(key, place.shared.get(key, ".") if sam else None)
     path = place.local(value, "Properties", key)
     if path is None:
         return
-    _check_build(place)
+    method = _check_build(place)
     folder = (
         path if path.is_dir() else builder.unpack(path) if path.suffix in (".zip", ".jar") else path.parent
     )
+    if method in METHODS:
+        folder = await _built(place, method, folder, builder)
+    else:
+        place.assets.code.add(folder)
     properties[key] = _location(folder, sam)
-    place.assets.code.add(folder)
     runtime = str(properties.get("Runtime") or place.shared.get("Runtime") or "")
     place.assets.files |= {
         folder / name for name in ("requirements.txt", "package.json") if (folder / name).is_file()
@@ -129,21 +166,36 @@ async def _layer(place: _Place, key: str, builder: Builder) -> None:
         return
     method = _check_build(place)
     folder = path if path.is_dir() else builder.unpack(path)
-    if method:
+    if method in METHODS:
+        folder = await _built(place, method, folder, builder)
+    elif method:
         folder = await builder.layer(folder, method)
     else:
         place.assets.code.add(folder)
     place.properties[key] = _location(folder, key == "ContentUri")
 
 
+async def _built(place: _Place, method: str, folder: Path, builder: Builder) -> Path:
+    """The folder with what a recipe makes of ``folder``; a saved source is another deployment."""
+    said = place.spec["Metadata"]
+    if elsewhere := sorted(said.keys() & {"WorkingDirectory", "ContextPath"}):
+        raise place.refuse(f"cloudlet does not honour {elsewhere[0]}: a build is done where the code is.",
+                           "Metadata", elsewhere[0])
+    made = (await make(builder, folder, place.name) if method == "makefile" else
+            await bundle(builder, folder, place.template.parent, said.get("BuildProperties") or {}))
+    place.assets.files |= made.sources
+    return made.folder
+
+
 async def _nested(place: _Place, key: str, builder: Builder, store: Callable[[bytes], str]) -> None:
     path = place.local(place.properties.get(key), "Properties", key)
     if path is None:
         return
-    nested = await prepare(path, builder, store)
+    nested = await prepare(path, builder, store, place.known)
     place.properties[key] = store(envelope(nested.document, path.name))
     place.assets.code |= nested.code
     place.assets.files |= nested.files
+    place.assets.published += nested.published
 
 
 def envelope(document: Document, source: str) -> bytes:
@@ -156,7 +208,7 @@ def envelope(document: Document, source: str) -> bytes:
 def _check_build(place: _Place) -> str:
     """The resource's BuildMethod; refused if it is one that needs a build of its own."""
     method = str((place.spec.get("Metadata") or {}).get("BuildMethod") or "")
-    if method and not method.startswith(_PLAIN_BUILDS):
+    if method and not method.startswith(_PLAIN_BUILDS) and method not in METHODS:
         raise place.refuse(
             f"BuildMethod {method} needs a build that cloudlet does not do. Run `sam build`, and then "
             "`cloudlet up .aws-sam/build`.",

@@ -7,13 +7,15 @@ folder itself stays as it is.
 import asyncio
 import hashlib
 import json
+import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from ..scratch import becoming
+from ..scratch import Scratch, becoming
 from .problems import DeployError
 from .provided import provided_imports
 
@@ -24,7 +26,7 @@ class Builder:
     """Builds into one folder, and tells what it does."""
 
     def __init__(self, home: Path, tell: Callable[[str], Awaitable[None]]) -> None:
-        self._home, self._tell = home / "build", tell
+        self._home, self.tell = home / "build", tell
 
     async def dependencies(self, folder: Path, runtime: str) -> Path | None:
         """The folder with the packages that the code in ``folder`` asks for; None if it needs none."""
@@ -36,15 +38,15 @@ class Builder:
             package = folder / "package.json"
             provided = [name for name in provided_imports(folder) if name not in _asked(package)]
             if provided or _asked(package):
-                return await self._node(folder, provided)
+                return await self.packages(folder, provided)
         return None
 
     async def layer(self, folder: Path, method: str) -> Path:
         """A layer made of ``folder`` as ``sam build`` does it: all under ``python`` or ``nodejs``."""
         kind = "python" if method.startswith("python") else "nodejs"
         if kind == "nodejs":
-            within = await self._node(folder) if _asked(folder / "package.json") else folder
-            return self._made("layer", _content(folder), lambda target: _copy(within, target / "nodejs"))
+            within = await self.packages(folder) if _asked(folder / "package.json") else folder
+            return self._made("layer", content_of(folder), lambda target: _copy(within, target / "nodejs"))
         packages = (
             await self._python(folder / "requirements.txt", Path())
             if _requirements(folder / "requirements.txt")
@@ -56,7 +58,7 @@ class Builder:
                 _copy(packages, target / "python")
             _copy(folder, target / "python")
 
-        return self._made("layer", _content(folder), fill)
+        return self._made("layer", content_of(folder), fill)
 
     def unpack(self, archive: Path) -> Path:
         """The folder with what is in a ZIP file."""
@@ -70,6 +72,25 @@ class Builder:
 
         return self._made("archive", archive.read_bytes(), fill)
 
+    def kept(self, kind: str, asked: bytes) -> Path | None:
+        """What was made of ``asked`` before, if it was."""
+        target = self._target(kind, asked)
+        return target if target.exists() else None
+
+    def keep(self, kind: str, asked: bytes, made: Path) -> Path:
+        """Where ``made`` lies from now on."""
+        target = self._target(kind, asked)
+        if not target.exists():
+            made.rename(target)
+        return target
+
+    @contextmanager
+    def aside(self) -> Iterator[Path]:
+        """A folder to make something in, for as long as that takes."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        with Scratch("part", self._home) as beside:
+            yield beside
+
     def _made(self, kind: str, asked: bytes, fill: Callable[[Path], None]) -> Path:
         target = self._target(kind, asked)
         if not target.exists():
@@ -82,9 +103,9 @@ class Builder:
         target = self._target("python", version.encode() + asked.read_bytes())
         if target.exists():
             return target
-        await self._tell(f"installing the packages of {asked}")
+        await self.tell(f"installing the packages of {asked}")
         with becoming(target) as beside:
-            await _run(
+            await run(
                 asked.parent,
                 f"The packages of {asked} could not be installed",
                 sys.executable,
@@ -101,14 +122,14 @@ class Builder:
             )
         return target
 
-    async def _node(self, folder: Path, provided: Sequence[str] = ()) -> Path:
-        """The packages that ``folder`` asks for, and those that AWS's runtime would have ``provided``."""
+    async def packages(self, folder: Path, more: Sequence[str] = ()) -> Path:
+        """The packages from npm that ``folder`` asks for, and ``more`` that it does not, or only at work."""
         files = [
             folder / name
             for name in ("package.json", "package-lock.json", ".npmrc")
             if (folder / name).is_file()
         ]
-        asked = b"\0".join([*(file.read_bytes() for file in files), *(name.encode() for name in provided)])
+        asked = b"\0".join([*(file.read_bytes() for file in files), *(name.encode() for name in more)])
         target = self._target("node", asked)
         if target.exists():
             return target
@@ -118,13 +139,13 @@ class Builder:
                 f"{folder / 'package.json'} asks for packages, and there is no npm on this machine. Install "
                 "Node.js, or bring node_modules along."
             )
-        await self._tell(f"installing the packages of {folder}")
+        await self.tell(f"installing the packages of {folder}")
         with becoming(target) as beside:
             for file in files:
                 shutil.copy(file, beside)
             if not (beside / "package.json").exists():
                 (beside / "package.json").write_text("{}")
-            await _run(
+            await run(
                 beside,
                 f"The packages of {folder / 'package.json'} could not be installed",
                 npm,
@@ -133,7 +154,7 @@ class Builder:
                 "--no-audit",
                 "--no-fund",
                 "--loglevel=error",
-                *provided,
+                *(("--save-prod", *more) if more else ()),
             )
         return target
 
@@ -141,10 +162,14 @@ class Builder:
         return self._home / f"{kind}-{hashlib.sha256(asked).hexdigest()[:24]}"
 
 
-async def _run(folder: Path, failure: str, *command: str) -> None:
+async def run(
+    folder: Path, failure: str, *command: str, environment: Mapping[str, str] | None = None
+) -> None:
+    """Run a command in ``folder``; a :class:`DeployError` tells ``failure`` and the last lines it wrote."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
+        env={**os.environ, **(environment or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -175,11 +200,13 @@ def _asked(package: Path) -> list[str]:
         return []
 
 
-def _content(folder: Path) -> bytes:
-    """A digest of every file in a folder."""
+def content_of(folder: Path, aside: Sequence[str] = ()) -> bytes:
+    """A digest of every file in a folder, but for those below folders called as those ``aside``."""
     digest = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{file.relative_to(folder)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+        within = file.relative_to(folder)
+        if not set(aside) & set(within.parts):
+            digest.update(f"{within}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.digest()
 
 

@@ -20,6 +20,7 @@ from ..stacks.document import text_of
 from ..stacks.execution import bell_of
 from ..store import Blobs, Writer
 from .application import Application
+from .assembly import bootstrap, publish
 from .assets import Assets, envelope, prepare
 from .building import Builder
 from .enclosures import refer
@@ -109,6 +110,8 @@ class _Deployment:
         except AwsError as error:
             raise DeployError(f"{application.template}: {error}") from None
         await allow(self._kernel.store, {*assets.code, application.home})
+        await bootstrap(self._ask, assets.document.body)
+        await publish(self._ask, assets.published, self._principal.account, self._region)
         stack = await self._stack()
         if stack is not None and stack["StackStatus"] in _HOPELESS:
             await self._tell(
@@ -185,9 +188,10 @@ class _Deployment:
         return _BLOB + name
 
     async def _invoke(self, operation: str, **params: Any) -> dict[str, Any]:
-        return await self._kernel.invoke(
-            self._principal, "cloudformation", operation, params, region=self._region
-        )
+        return await self._ask("cloudformation", operation, **params)
+
+    async def _ask(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        return await self._kernel.invoke(self._principal, service, operation, params, region=self._region)
 
     async def _stack(self) -> dict[str, Any] | None:
         try:

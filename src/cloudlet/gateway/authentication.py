@@ -193,7 +193,7 @@ class Authenticator:
             raise refusals.incomplete(
                 style, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
                        f"HTTP: '{signed.date}' != '{moment[:8]}', from '{moment}'.")
-        if "host" not in signed.signed_headers:
+        if not {"host", sigv4.AUTHORITY} & set(signed.signed_headers):
             raise refusals.incomplete(style, "'Host' or ':authority' must be a 'SignedHeader' in the AWS "
                                              "Authorization.")
         left_out = [name for name in request.headers

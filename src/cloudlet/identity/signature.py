@@ -21,6 +21,7 @@ from .presigned import ALGORITHM as OLD_ALGORITHM
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
+AUTHORITY = ":authority"  # HTTP/2's name for the host, which is where a request has it here
 EMPTY = hashlib.sha256(b"").hexdigest()
 _HEADER = re.compile(
     r"(AWS4-[A-Z0-9-]+)\s+Credential=([^,\s]*),?\s*SignedHeaders=([^,\s]*),?\s*Signature=([^,\s]*)")
@@ -125,7 +126,9 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 def canonical_request(request: Request, signed: Signed, payload: str, *, plain: bool) -> str:
     """The request in the one form that both sides sign."""
-    headers = "".join(f"{name}:{_folded(request.headers.get(name, ''))}\n" for name in signed.signed_headers)
+    headers = "".join(
+        f"{name}:{_folded(request.headers.get('host' if name == AUTHORITY else name, ''))}\n"
+        for name in signed.signed_headers)
     return "\n".join((request.method, canonical_path(request.path, plain=plain),
                       canonical_query(request.query, presigned=signed.presigned), headers,
                       ";".join(signed.signed_headers), payload))

@@ -11,6 +11,7 @@ import msgspec
 
 from ..errors import ValidationError
 from .document import Document, refusal, text_of
+from .java_patterns import compiled
 from .limits import MAX_PARAMETER_VALUE
 
 _ATTRIBUTES = frozenset(
@@ -103,6 +104,13 @@ def _read(document: Document, name: str, spec: Any) -> ParameterSpec:
             line,
         )
     try:
+        compiled(text_of(spec.get("AllowedPattern") or ""))
+    except ValueError as error:
+        raise refusal(
+            f"Template format error: Parameter {name}: AllowedPattern is no regular expression: {error}",
+            document.line("Parameters", name, "AllowedPattern"),
+        ) from None
+    try:
         return ParameterSpec(
             name,
             spec["Type"],
@@ -189,6 +197,6 @@ def _problem(spec: ParameterSpec, value: str) -> str:
         return f"must contain at least {spec.min_length} characters"
     if spec.max_length is not None and len(value) > spec.max_length:
         return f"must contain at most {spec.max_length} characters"
-    if spec.allowed_pattern and not re.fullmatch(spec.allowed_pattern, value):
+    if spec.allowed_pattern and not compiled(spec.allowed_pattern).fullmatch(value):
         return f"must match pattern {spec.allowed_pattern}"
     return ""

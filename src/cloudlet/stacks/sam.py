@@ -6,6 +6,8 @@ Run as ``python -m cloudlet.stacks.sam``. It is never imported by the server.
 import json
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -21,6 +23,7 @@ _MANAGED_POLICIES = {
     "AWSLambdaMSKExecutionRole": "service-role/",
     "AWSLambdaENIManagementAccess": "service-role/",
     "AWSLambdaRole": "service-role/",
+    "AWSLambdaBasicDurableExecutionRolePolicy": "service-role/",
     "AWSCodeDeployRoleForLambda": "service-role/",
     "AmazonAPIGatewayPushToCloudWatchLogs": "service-role/",
     "AWSXRayDaemonWriteAccess": "",
@@ -45,6 +48,7 @@ _MANAGED_POLICIES = {
     "AmazonCognitoPowerUser": "",
     "AmazonEventBridgeFullAccess": "",
     "AWSStepFunctionsFullAccess": "",
+    "CloudWatchEventsFullAccess": "",
     "CloudWatchFullAccess": "",
     "CloudWatchLogsFullAccess": "",
     "CloudWatchLambdaInsightsExecutionRolePolicy": "",
@@ -57,6 +61,9 @@ _MANAGED_POLICIES = {
     "ComprehendReadOnly": "",
     "AmazonRekognitionFullAccess": "",
     "AmazonRekognitionReadOnlyAccess": "",
+    "AmazonTextractFullAccess": "",
+    "AmazonPollyFullAccess": "",
+    "AmazonPollyReadOnlyAccess": "",
     "AmazonAthenaFullAccess": "",
     "AmazonVPCFullAccess": "",
 }
@@ -64,6 +71,9 @@ _MANAGED_POLICIES = {
 
 def answer(question: Question) -> Answer:
     """Translate one template."""
+    elsewhere = list(_elsewhere(question.template))
+    if elsewhere:  # the translator would ask AWS itself for them
+        return Answer(problems=elsewhere)
     os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = question.region
     from samtranslator.model.exceptions import (
         InvalidDocumentException,  # half a second: only this process pays it
@@ -85,6 +95,19 @@ def answer(question: Question) -> Answer:
         )
     template.pop("Transform", None)
     return Answer(json.loads(json.dumps(template)))  # the translator's strings are a subclass
+
+
+def _elsewhere(template: dict[str, Any]) -> Iterator[Problem]:
+    """What is said of applications that lie in AWS's Serverless Application Repository."""
+    resources = template.get("Resources")
+    for name, spec in resources.items() if isinstance(resources, dict) else ():
+        if isinstance(spec, dict) and spec.get("Type") == "AWS::Serverless::Application":
+            location = (spec.get("Properties") or {}).get("Location")
+            if isinstance(location, dict) and "ApplicationId" in location:
+                yield Problem(
+                    f"Resource with id [{name}] is invalid. cloudlet does not reach the AWS Serverless "
+                    f"Application Repository. Bring the template of {location['ApplicationId']} along, "
+                    "and let Location be its path.", name)
 
 
 def main() -> None:

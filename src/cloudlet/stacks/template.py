@@ -31,7 +31,18 @@ _SECTIONS = frozenset(
     )
 )
 _ATTRIBUTES = frozenset(
-    ("Type", "Properties", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "Metadata")
+    (
+        "Type",
+        "Properties",
+        "DependsOn",
+        "Condition",
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+        "Metadata",
+        # undocumented and of no effect; https://github.com/aws/aws-cdk/pull/10522
+        "Description",
+        "Version",
+    )
 )
 _NOT_HONOURED = frozenset(("CreationPolicy", "UpdatePolicy"))
 _DELETION_POLICIES = frozenset(("Delete", "Retain", "RetainExceptOnCreate"))

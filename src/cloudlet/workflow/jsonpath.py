@@ -118,7 +118,7 @@ class Reader:
                 definite = False
                 steps.append(_descend)
             key: str | int | None
-            if self.take("["):
+            if self.take("[") or self.take(".["):  # "$.[0]" is "$[0]" to Jayway's JsonPath, which AWS has
                 key, step = self._bracket()
             elif deep or self.take("."):
                 key, step = self._member()

@@ -144,3 +144,18 @@ def test_a_functions_modules_may_be_called_as_the_runtimes_are(cloudlet):
         Code={"ZipFile": zipped(sandbox_py="WORD = 'mine'",
                                 snapshot_py="import sandbox\ndef handler(e, c): return sandbox.WORD")})
     assert json.load(client.invoke(FunctionName="namesakes")["Payload"]) == "mine"
+
+
+def test_what_sdks_put_before_the_host_is_found(cloudlet, deploy):
+    iam, states = cloudlet.client("iam"), cloudlet.client("stepfunctions")
+    role = iam.create_role(RoleName="express", AssumeRolePolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+                                                "Principal": {"Service": "states.amazonaws.com"}}]}))
+    machine = states.create_state_machine(
+        name="express", type="EXPRESS", roleArn=role["Role"]["Arn"],
+        definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}))
+    call = deploy("import boto3\nfrom botocore.config import Config\n\ndef handler(event, context):\n"
+                  "    states = boto3.client('stepfunctions', config=Config(inject_host_prefix=True))\n"
+                  "    started = states.start_sync_execution(stateMachineArn=event, input='{\"a\": 1}')\n"
+                  "    return started['output']\n", Timeout=30)
+    assert call(machine["stateMachineArn"]) == ('{"a": 1}', None)

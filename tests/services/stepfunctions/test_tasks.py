@@ -105,6 +105,15 @@ def test_items_are_put_read_changed_and_deleted(flow, table, cloudlet):
     assert cloudlet.client("dynamodb").scan(TableName=table)["Count"] == 0
 
 
+def test_a_text_in_an_item_is_a_string(flow, table):
+    machine = flow({"StartAt": "Put", "States": {
+        "Put": {**task("dynamodb:putItem", end=False, ResultPath=None, Next="Get",
+                       Parameters={"TableName": table, "Item": {"pk.$": "$.id", "n": {"N": "1"}}})},
+        "Get": task("dynamodb:getItem", OutputPath="$.Item",
+                    Parameters={"TableName": table, "Key": {"pk.$": "$.id"}})}})
+    assert machine.output({"id": "x"}) == {"pk": {"S": "x"}, "n": {"N": "1"}}
+
+
 def test_any_operation_is_a_task_with_the_error_names_of_the_sdk(flow, table, cloudlet):
     put = {"TableName": table, "Item": {"pk": {"S": "x"}}, "ConditionExpression": "attribute_not_exists(pk)"}
     machine = flow(task("aws-sdk:dynamodb:putItem", Parameters=put))
@@ -324,3 +333,25 @@ def test_a_role_that_may_not_do_it_can_not(flow, cloudlet, unique):
         flow({"Type": "Succeed"}, role=role)
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
     assert "authorized to assume the provided role" in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+def test_a_role_may_let_in_for_state_machines_of_the_account_only(flow, cloudlet, unique, table, kind):
+    """As the CDK's roles do; the state machine is the source at its creation and at every task."""
+    iam = cloudlet.client("iam")
+
+    def role(machines):
+        trust = {"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}, "ArnLike": {
+                "aws:SourceArn": f"arn:aws:states:us-east-1:000000000000:stateMachine:{machines}"}}}}
+        made = iam.create_role(RoleName=unique("cdk"), AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        iam.put_role_policy(RoleName=made["RoleName"], PolicyName="all", PolicyDocument=json.dumps({
+            "Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}))
+        return made["Arn"]
+
+    read = task("dynamodb:getItem", Parameters={"TableName": table, "Key": {"pk": {"S": "x"}}})
+    machine = flow(read, role=role("*"), kind=kind)
+    assert (machine.run() if kind == "STANDARD" else machine.sync())["status"] == "SUCCEEDED"
+    with pytest.raises(cloudlet.client("stepfunctions").exceptions.ClientError, match="authorized to assume"):
+        flow(read, role=role("another"), kind=kind)

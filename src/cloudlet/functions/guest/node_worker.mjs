@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
+import { answerAsTold } from './node_responses.mjs';
 import { isStreaming, stream } from './node_streaming.mjs';
 
 const handle = Number(process.env._CLOUDLET_CHANNEL);
@@ -260,6 +261,7 @@ async function become(environment) {
   patchConsole();
   // the JavaScript SDK v2 knows no AWS_ENDPOINT_URL
   if (process.env.AWS_ENDPOINT_URL) {
+    answerAsTold(process.env.AWS_ENDPOINT_URL);
     const require = createRequire(join(process.env.LAMBDA_TASK_ROOT, 'index.js'));
     try {
       require('aws-sdk').config.update({ endpoint: process.env.AWS_ENDPOINT_URL, s3ForcePathStyle: true });

@@ -29,6 +29,8 @@ _HIDDEN = ("acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "iomem", "i
            "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats",
            "modules", "mtrr", "pagetypeinfo", "sched_debug", "scsi", "slabinfo", "sysrq-trigger",
            "timer_list", "timer_stats", "tty", "vmallocinfo")
+# what SDKs make of the cloudlet's own host for a few operations (StartSyncExecution, StartLiveTail)
+_PREFIXED = " sync-127.0.0.1 sync-localhost streaming-127.0.0.1 streaming-localhost"
 # the machine's own software, and what of /etc name resolution, TLS and the loader read
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 _ETC = (
@@ -144,7 +146,7 @@ def _build_etc(etc: str, network: "dict[str, str]") -> None:
         with contextlib.suppress(OSError), open("/etc/hosts", encoding="utf-8", errors="replace") as file:
             network = {**network, "hosts": file.read()}
     for name, text in network.items():
-        own = f"\n127.0.0.1 {HOST_NAME} sandbox.localdomain sandbox\n" if name == "hosts" else ""
+        own = f"\n127.0.0.1 {HOST_NAME} sandbox.localdomain sandbox{_PREFIXED}\n" if name == "hosts" else ""
         _write(f"{etc}/{name}", text.rstrip() + own if own else text)
     _write(f"{etc}/passwd",
            f"root:x:0:0:root:/root:/bin/sh\nsbx_user:x:{WORKER_UID}:{WORKER_UID}::/tmp:/bin/sh\n")

@@ -2,7 +2,9 @@
 
 
 import io
+import re
 import zipfile
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -17,6 +19,9 @@ from .service import lambda_
 
 Config = dict[str, Any]
 _NAME_LENGTH = 64
+# What CloudFormation looks for; other ways to import it get no module, there as here.
+_IMPORTS_RESPONSE = re.compile(r"^\s*import cfnresponse\b", re.MULTILINE)
+_REQUIRES_RESPONSE = re.compile(r"""require\(\s*['"]cfn-response['"]\s*\)""")
 
 
 class Code(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
@@ -278,11 +283,17 @@ class Permission(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 
 def _inline(text: str, runtime: str) -> bytes:
     """Inline code as a package. Source: the ZipFile property of AWS::Lambda::Function Code."""
+    node = runtime.startswith("nodejs")
+    files = {"index.js" if node else "index.py": text}
+    if (_REQUIRES_RESPONSE if node else _IMPORTS_RESPONSE).search(text):
+        name = "cfn-response.js" if node else "cfnresponse.py"
+        files[f"node_modules/{name}" if node else name] = (Path(__file__).parent / name).read_text()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo("index.js" if runtime.startswith("nodejs") else "index.py")
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, text)
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
     return packed.getvalue()
 
 

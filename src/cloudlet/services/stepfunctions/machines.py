@@ -56,7 +56,7 @@ def create_state_machine(
     logging = settings.logging(call, logging_configuration)
     tracing = _tracing(tracing_configuration)
     definitions.check(call, definition, type)
-    settings.check_role(call, role_arn)
+    settings.check_role(call, role_arn, machine_arn(call, name))
     known = machines.get(call, name)
     if known is not None:
         _check_same(call, known, type, Revision("", definition, role_arn, logging, tracing))
@@ -111,7 +111,7 @@ def update_state_machine(call: Call, state_machine_arn: str, definition: str | N
     if definition is not None:
         definitions.check(call, definition, machine.kind)
     if role_arn is not None:
-        settings.check_role(call, role_arn)
+        settings.check_role(call, role_arn, machine_arn(call, machine.name))
     machine.revision, machine.updated_ms, machine.updates = new.id, call.now_ms, machine.updates + 1
     machines.put(call, machine.name, record=machine)
     revisions.put(call, machine.name, new.id, record=new)

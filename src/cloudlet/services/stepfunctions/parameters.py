@@ -23,6 +23,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "float": (int, float), "double": (int, float)}
 _LOOSE = frozenset(("lambda:invoke", "sqs:sendMessage", "sns:publish", "events:putEvents",
                     "states:startExecution"))
+_ITEMS = ("Item", "Key", "ExpressionAttributeValues")
 _EXTRA = {"apigateway:invoke": ("ApiEndpoint", "Method"), "http:invoke": ("ApiEndpoint", "Method")}
 _FIELDS = {
     "apigateway:invoke": ("ApiEndpoint", "Method", "Headers", "Stage", "Path", "QueryParameters",
@@ -72,7 +73,15 @@ def taken(one: Integration, services: Services, given: Any) -> dict[str, Any]:
     if operation.spec.input is None:
         return {}
     loose = one.kind == "optimised" and one.name in _LOOSE
+    if one.kind == "optimised" and one.name.startswith("dynamodb:"):
+        given = {name: _attributes(value) if name in _ITEMS else value for name, value in given.items()}
     return _structure(given, operation.spec.input.shape, loose)
+
+
+def _attributes(item: Any) -> Any:
+    """An item whose texts are strings: published workflows write ``"id": "1"`` for ``"id": {"S": "1"}``."""
+    return {name: {"S": value} if isinstance(value, str) else value for name, value in item.items()} if (
+        isinstance(item, dict)) else item
 
 
 def _read(value: Any, shape: Shape, where: str, loose: bool) -> Any:

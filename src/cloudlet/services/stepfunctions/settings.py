@@ -1,5 +1,7 @@
 """What a state machine may be given beside its definition: a role, logging, tracing, encryption, tags."""
 
+import re
+
 from ...arn import Arn
 from ...errors import AccessDeniedException, AwsError, NotHonoured
 from ...identity import Principal, root, service_principal
@@ -15,6 +17,7 @@ from .errors import (
 )
 from .records import Config
 
+_OF_EXECUTION = re.compile(r"(:\d+):(?:execution|express|mapRun):([^:/]+).*")
 _LEVELS = ("ALL", "ERROR", "FATAL", "OFF")
 
 
@@ -78,8 +81,8 @@ def tags(given: list[dict[str, str]] | None) -> dict[str, str]:
 # -- the role
 
 
-def check_role(call: Call, role_arn: str) -> None:
-    """A role must be one; one that is here must let Step Functions in."""
+def check_role(call: Call, role_arn: str, machine: str = "") -> None:
+    """A role must be one; one that is here must let Step Functions in, for the state machine of that ARN."""
     try:
         arn = Arn.parse(role_arn)
     except ValueError:
@@ -88,16 +91,19 @@ def check_role(call: Call, role_arn: str) -> None:
         raise InvalidArn(f"Invalid Role Arn: '{role_arn}'")
     if arn.account != call.account:
         raise AccessDeniedException("Cross-account pass role is not allowed.")
-    acting(call, role_arn)
+    acting(call, role_arn, machine)
 
 
 def acting(call: Call, role_arn: str, source_arn: str = "") -> Principal:
     """Who an execution is to others: a session of its role, which must let ``states.amazonaws.com`` in.
 
+    What the trust policy may ask for as ``aws:SourceArn``, as the CDK's do, is the state machine;
+    ``source_arn`` may be an execution of it.
+
     A role that does not exist here gives the account's own rights: an application can be tried before its
     roles are.
     """
-    itself = service_principal("states", call.account, source_arn)
+    itself = service_principal("states", call.account, _OF_EXECUTION.sub(r"\1:stateMachine:\2", source_arn))
     try:
         return with_role(call, role_arn, itself, call.ids.hex(32)) or root(call.account)
     except NotTrusted:
