@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from cloudlet.app import Options, running
+from cloudlet.app import Options, collect_rarely, running
 from cloudlet.gateway.server import Server
 from cloudlet.services.events import limits
 from cloudlet.wire.http import Request, Response
@@ -61,6 +61,7 @@ async def copy(folder: Path) -> None:
 async def whole(folder: Path) -> None:
     """A cloudlet that keeps its data in ``folder``."""
     limits.RULES_PER_BUS = 10_000  # AWS raises that quota for who asks; what many rules cost is measured
+    collect_rarely()
     async with running(Options(data=folder, port=0, token=TOKEN)) as cloudlet:
         print(cloudlet.port, flush=True)
         await asyncio.Event().wait()

@@ -1,4 +1,7 @@
-"""Where identifiers and randomness come from: the only place that asks the machine for them."""
+"""Where identifiers and randomness come from: the only place that asks the machine for them.
+
+Every request needs a few identifiers, and to ask is a system call: so the machine is asked for many at once.
+"""
 
 import itertools
 import os
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 
 ALPHANUMERIC = string.digits + string.ascii_lowercase
 BASE32 = string.ascii_uppercase + "234567"
-_DRAWN = 4096  # bytes of randomness at a time
+_DIGITS, _DRAWN = 32, 256  # of a piece; pieces asked for at a time
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # of a UUID, RFC 9562
 
 
@@ -17,16 +20,17 @@ class Ids:
 
     def __init__(self) -> None:
         self._tickets = itertools.count(time.time_ns())
-        self._drawn, self._at = b"", 0  # of the machine's randomness, and how much of it is used
+        self._pieces: list[str] = []  # random digits that nobody has had yet
 
     def uuid(self) -> str:
         """A random UUID, version 4."""
-        text = self.bytes(16).hex()
+        text = self._piece()
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
     def hex(self, length: int) -> str:
         """``length`` hexadecimal digits."""
-        return self.bytes((length + 1) // 2).hex()[:length]
+        text = self._piece() if length <= _DIGITS else os.urandom((length + 1) // 2).hex()
+        return text[:length]
 
     def text(self, length: int, alphabet: Sequence[str] = ALPHANUMERIC) -> str:
         """``length`` characters of ``alphabet``, each as likely as the next."""
@@ -34,16 +38,22 @@ class Ids:
         limit = 256 - 256 % size
         found: list[str] = []
         while len(found) < length:
-            found.extend(alphabet[byte % size] for byte in self.bytes(length * 2) if byte < limit)
+            found.extend(alphabet[byte % size] for byte in os.urandom(length * 2) if byte < limit)
         return "".join(found[:length])
 
     def bytes(self, length: int) -> bytes:
-        """``length`` random bytes: the machine is asked for many at once, each is given to one."""
-        start, self._at = self._at, self._at + length
-        if self._at > len(self._drawn):
-            self._drawn, start, self._at = os.urandom(max(length, _DRAWN)), 0, length
-        return self._drawn[start : self._at]
+        """``length`` random bytes."""
+        return os.urandom(length)
 
     def ticket(self) -> int:
         """A number larger than any given before: the order of what happens within one millisecond."""
         return next(self._tickets)
+
+    def _piece(self) -> str:
+        """Random digits; threads may ask at once, and ``pop`` gives no piece twice."""
+        while True:
+            try:
+                return self._pieces.pop()
+            except IndexError:
+                text = os.urandom(_DIGITS // 2 * _DRAWN).hex()
+                self._pieces += [text[at : at + _DIGITS] for at in range(0, len(text), _DIGITS)]

@@ -228,7 +228,7 @@ def spoil_an_item(everywhere, here, data):
 
 def miscount_an_item(everywhere, here, data):
     key, raw = next(iter(here.tx.scan(*space(here, 0))))
-    here.tx.put(key, b"\0\0\0\7" + raw[4:])
+    here.tx.put(key, raw[:1] + b"\0\0\7" + raw[4:])
 
 
 def lose_a_table(everywhere, here, data):

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 import click
 import uvloop
 
-from ..app import Cloudlet, Options, running
+from ..app import Cloudlet, Options, collect_rarely, running
 from ..errors import AwsError
 from ..functions.isolation import Isolation, IsolationError, Network, weaknesses
 from ..kernel.kernel import Finish, Guard, Invocation
@@ -82,6 +82,7 @@ def command(path: Path, port: int, host: str, mqtt: int | None, data: Path | Non
                       token=os.environ.get(TOKEN_VARIABLE, ""))
     application = Wish(path.resolve(), paper.pairs(parameter), dict(wished(one) for one in debug))
     _allow_many_files()
+    collect_rarely()
     _write_log()
     aside = Aside(report(as_json))
     try:

@@ -86,11 +86,10 @@ class Gateway:
             result = await self._kernel.invoke(
                 principal, name, spec.name, params, account=account_of(principal),
                 region=signed.region if signed and signed.region else _REGION,
-                trace=Trace.parse(request.headers.get("x-amzn-trace-id", "")), id=request_id)
-            streams = {name for name, member in (spec.output.shape.members.items() if spec.output else ())
-                       if member.shape.eventstream}
-            if streams:
-                plain = {name: value for name, value in result.items() if name not in streams}
+                trace=Trace.parse(request.headers.get("x-amzn-trace-id", "")), id=request_id,
+                as_json=wire is awsjson)
+            if spec.events_out:
+                plain = {name: value for name, value in result.items() if name not in spec.events_out}
                 head = wire.render(plain, spec, request_id)
                 response = eventstream.render(result, spec, service.model.protocols[0], head)
             else:

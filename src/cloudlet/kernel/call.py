@@ -24,13 +24,16 @@ T = TypeVar("T")
 class Call:
     """A request inside its transaction; also the scope that tables, logs and agendas take."""
 
-    __slots__ = ("account", "id", "kernel", "now_ms", "principal", "region", "seen", "service", "trace", "tx")
+    __slots__ = ("account", "as_json", "id", "kernel", "now_ms", "principal", "region", "seen", "service",
+                 "trace", "tx")
 
     def __init__(self, kernel: "Kernel", tx: Transaction, principal: Principal, service: str, account: str,
-                 region: str, id: str, now_ms: int, trace: Trace, seen: list[Sighting]) -> None:
+                 region: str, id: str, now_ms: int, trace: Trace, seen: list[Sighting], *,
+                 as_json: bool = False) -> None:
         self.kernel, self.tx, self.principal, self.service = kernel, tx, principal, service
         self.account, self.region, self.id, self.now_ms, self.trace = account, region, id, now_ms, trace
         self.seen = seen  # kept by the kernel, once the transaction is committed
+        self.as_json = as_json  # the answer will be JSON: what is JSON already may stand in it as msgspec.Raw
 
     @property
     def ids(self) -> Ids:
@@ -63,7 +66,7 @@ class Call:
         """The same transaction, seen from another account, region or service."""
         return Call(self.kernel, self.tx, principal or self.principal, service or self.service,
                     account or self.account, region or self.region, self.id, self.now_ms, self.trace,
-                    self.seen)
+                    self.seen, as_json=self.as_json)
 
 
 class Conversation:

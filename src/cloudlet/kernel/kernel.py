@@ -45,6 +45,7 @@ class Invocation(msgspec.Struct):
     stall_ms: int = 0  # and on the machine's
     lost: AwsError | None = None  # what is answered once the work is done
     spared: bool = False  # from faults: the cloudlet does it for itself
+    as_json: bool = False  # see :class:`Call`
 
 
 class Guard(Protocol):
@@ -75,14 +76,16 @@ class Kernel:
 
     async def invoke(self, principal: Principal, service: str, operation: str, params: dict[str, Any], *,
                      account: str = "", region: str = "us-east-1", trace: Trace | None = None,
-                     id: str = "", spared: bool = False) -> dict[str, Any]:
+                     id: str = "", spared: bool = False, as_json: bool = False) -> dict[str, Any]:
         """Serve ``operation`` with AWS's own parameters; an :class:`AwsError` says why not.
 
-        No fault rule strikes what is ``spared``: what the cloudlet does for itself.
+        No fault rule strikes what is ``spared``: what the cloudlet does for itself. Who is going to write the
+        answer ``as_json`` may find parts of it written already, as ``msgspec.Raw``.
         """
         now_ms = self.clock.now_ms()
         call = Invocation(principal, service, operation, params, account or principal.account, region,
-                          id or self.ids.uuid(), now_ms, trace or self.tracer.begin(now_ms), spared=spared)
+                          id or self.ids.uuid(), now_ms, trace or self.tracer.begin(now_ms), spared=spared,
+                          as_json=as_json)
         finishes = self._enter(call)
         try:
             if call.delay_ms or call.stall_ms:
@@ -194,7 +197,7 @@ class Kernel:
 
     def _call(self, call: Invocation, tx: Transaction, seen: list[Sighting]) -> Call:
         return Call(self, tx, call.principal, call.service, call.account, call.region, call.id, call.now_ms,
-                    call.trace, seen)
+                    call.trace, seen, as_json=call.as_json)
 
     def _conversation(self, call: Invocation) -> Conversation:
         return Conversation(

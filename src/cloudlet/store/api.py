@@ -13,7 +13,7 @@ T = TypeVar("T")
 Pair = tuple[bytes, bytes]
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what systems say when there is no more room
 FREE_SPACE = "Free some space on the disk of the data folder, then send it again."
-VERSION = 1  # of the layout of keys and records; a store of a newer one is refused
+VERSION = 2  # of the layout of keys and records; a store of a newer one is refused
 
 
 class StoreError(Exception):

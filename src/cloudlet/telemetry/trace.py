@@ -39,6 +39,8 @@ class Trace(msgspec.Struct, frozen=True):
         >>> Trace.parse("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1").parent
         '53995c3f42cd8ad8'
         """
+        if not header:
+            return None
         fields = dict(part.strip().partition("=")[::2] for part in header.split(";"))
         if not fields.get("Root"):
             return None

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ..errors import AwsError, SerializationException
+from . import typed
 from .http import Request, Response
 from .model import OperationModel, ServiceModel
 from .shapes import Member, Shape
@@ -39,7 +40,15 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
     """The parameters of the operation, as botocore's callers write them."""
     if spec.input is None:
         return {}
-    result: dict[str, Any] = read(load(request.body), spec.input)
+    result: dict[str, Any]
+    quick = typed.decoder(spec.input.shape)
+    if quick is not None:
+        try:
+            result = quick(request.body)
+            return result
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    result = read(load(request.body), spec.input)
     return result
 
 
@@ -170,6 +179,8 @@ def _misfit(value: Any, shape: Shape) -> SerializationException:
 
 def write(value: Any, member: Member) -> Any:
     """A Python value as the JSON its shape describes; KeyError for a member that does not exist."""
+    if isinstance(value, msgspec.Raw):  # it is that already
+        return _decode(value)
     shape = member.shape
     match shape.type:
         case "structure" if not shape.document:

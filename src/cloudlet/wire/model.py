@@ -69,6 +69,8 @@ class OperationModel:
         self.result_wrapper: str = spec.get("output", {}).get("resultWrapper", f"{name}Result")
         self.streams_in = _streaming(self.input)
         self.streams_out = _streaming(self.output)
+        self.events_out = frozenset(name for name, member in (self.output.shape.members if self.output else {}
+                                                              ).items() if member.shape.eventstream)
 
     def __repr__(self) -> str:
         return f"<{self.service.name}.{self.name}>"

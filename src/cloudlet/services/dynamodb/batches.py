@@ -37,8 +37,9 @@ def batch_get_item(call: Call, request_items: Mapping[str, Mapping[str, Any]],
             if room <= 0:
                 left[name] = {**one, "Keys": one["Keys"][n:]}
                 break
-            row = rows.read(there, table, at)
-            cost = Units(read_units(row.size if row else 0, consistent=consistent))
+            raw = rows.find(there, table, at)
+            size = 0 if raw is None else rows.size_in(raw)
+            cost = Units(read_units(size, consistent=consistent))
             refused = throttling.refusal(there, table, "Read", cost)
             if refused is not None:
                 if not (n or found):
@@ -46,9 +47,10 @@ def batch_get_item(call: Call, request_items: Mapping[str, Mapping[str, Any]],
                 left[name] = {**one, "Keys": one["Keys"][n:]}
                 break
             units.add(cost)
-            if row:
-                room -= row.size
-                items.append(row.item if tree is None else projections.project(row.item, tree))
+            room -= size
+            if raw is not None:
+                items.append(rows.shown(call, raw) if tree is None
+                             else projections.project(rows.item_of(raw), tree))
         found[name] = items
         costs.append(consumed(there, table, name, return_consumed_capacity, units))
     return {"Responses": found, "UnprocessedKeys": left,

@@ -86,7 +86,7 @@ def go_on(call: Call, copy_id: str, after: bytes) -> None:
             call.tx.put(into + key, raw)
     copy = msgspec.structs.replace(
         copy, count=copy.count + len(pairs),
-        size=copy.size + sum(int.from_bytes(raw[:4], "big") for _, raw in pairs))
+        size=copy.size + sum(rows.size_in(raw) for _, raw in pairs))
     if next_key:
         _copies.put(call, copy_id, record=copy)
         timers.schedule(call, go_on, at_ms=call.now_ms, id=f"dynamodb/copy/{copy_id}/{next_key.hex()}",

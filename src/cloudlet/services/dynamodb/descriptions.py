@@ -8,8 +8,8 @@ from typing import Any
 
 from ...kernel import Call
 from . import keys, throughputs
-from .rows import everything
-from .tables import CREATING, Index, Restored, Schema, Table, Throughput, arn_of, space, stream_arn
+from .rows import everything, find, size_in
+from .tables import CREATING, Index, Restored, Schema, Table, Throughput, arn_of, stream_arn
 
 _COUNTED = 1000
 _STREAM_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
@@ -65,10 +65,9 @@ def counted(call: Call, table: Table, index: Index | None = None) -> tuple[int, 
     start, stop = everything(call.account, call.region, table.rows, index.number if index else 0)
     pairs = list(call.tx.scan(start, stop, limit=_COUNTED))
     if index is None:
-        size = sum(int.from_bytes(raw[:4], "big") for _, raw in pairs)
+        size = sum(size_in(raw) for _, raw in pairs)
     else:
-        size = sum(int.from_bytes((call.tx.get(space(call, table) + key) or b"")[:4], "big") for _,
-                   key in pairs)
+        size = sum(size_in(find(call, table, key) or b"") for _, key in pairs)
     if len(pairs) < _COUNTED:
         return len(pairs), size
     part = keys.fraction(pairs[-1][0][len(start):]) or 1.0

@@ -76,7 +76,7 @@ def _slice(call: Call, export: Export, after: bytes) -> tuple[list[bytes], bytes
     """Lines of a slice of what is exported."""
     if export.kind != INCREMENTAL:
         pairs, next_key = history.read(call, export.watched, after, SLICE_ITEMS)
-        return [_encode({"Item": rows.row_of(raw).item}) for _, raw in pairs], next_key
+        return [_encode({"Item": rows.item_of(raw)}) for _, raw in pairs], next_key
     since = Moment(export.since_ms - 1)
     found, next_key = history.changes(call, export.watched, since, after, SLICE_ITEMS)
     return [_encode(_told(call, export, one)) for one in found], next_key
@@ -84,7 +84,7 @@ def _slice(call: Call, export: Export, after: bytes) -> tuple[list[bytes], bytes
 
 def _told(call: Call, export: Export, one: history.Change) -> dict[str, Any]:
     """What changed, as an incremental export tells it."""
-    before, after = (rows.row_of(raw).item if raw else None for raw in (one.before, one.after))
+    before, after = (rows.item_of(raw) if raw else None for raw in (one.before, one.after))
     image = after or before or {}
     line: dict[str, Any] = {
         "Metadata": {"WriteTimestampMicros": {"N": str(one.at_ms * 1000)}},

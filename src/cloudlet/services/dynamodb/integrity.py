@@ -15,7 +15,7 @@ from ...fabric.timers import pending
 from ...store.integrity import Examination, View
 from ...store.keys import pack
 from . import backups, expiry, keys, tables
-from .rows import Row, everything, row_of
+from .rows import Row, everything, row_of, sized
 from .tables import ACTIVE, Index, Table
 from .values import Item, size_of
 
@@ -80,7 +80,7 @@ def _examine_items(exam: Examination, view: View, table: Table, enlisted: bool) 
         if row.size != size_of(row.item):
             exam.found("dynamodb", "size", where, f"it is said to have {row.size} bytes and has "
                        f"{size_of(row.item)}", "say so", partial(
-                           exam.tx.put, at, size_of(row.item).to_bytes(4, "big") + raw[4:]))
+                           exam.tx.put, at, sized(raw, size_of(row.item))))
         for index in table.indexes:
             entry = _entry(row.item, index, key)
             place = _space(view, table, index)
@@ -129,7 +129,7 @@ def _space(view: View, table: Table, index: Index) -> bytes:
 def _readable(raw: bytes) -> Row | None:
     try:
         return row_of(raw)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, IndexError):
         return None
 
 

@@ -99,12 +99,13 @@ def get_item(call: Call, table_name: str, key: Item, attributes_to_get: list[str
     admitted, _ = admit_item(key)
     there, table = tables.get(call, table_name, "GetItem")
     keys.check_key(admitted, table)
-    row = rows.read(there, table, keys.key_of(admitted, table.schema))
+    raw = rows.find(there, table, keys.key_of(admitted, table.schema))
     answer: dict[str, Any] = {}
-    if row:
-        answer["Item"] = row.item if tree is None else projections.project(row.item, tree)
+    if raw is not None:
+        answer["Item"] = (rows.shown(call, raw) if tree is None
+                          else projections.project(rows.item_of(raw), tree))
     if return_consumed_capacity is not None or throttling.is_enforced(call):
-        units = Units(read_units(row.size if row else 0, consistent=consistent_read))
+        units = Units(read_units(rows.size_in(raw) if raw else 0, consistent=consistent_read))
         throttling.read(there, table, units)
         return _with_costs(answer, there, table, table_name, units, admitted, return_consumed_capacity, None)
     return answer

@@ -48,15 +48,11 @@ def placeholders(names: Mapping[str, str] | None, values: Mapping[str, Value] | 
     """
     if names is None and values is None:
         return Placeholders(None, None)
-    if all(text is None for text in expressions.values()):
-        if names is not None:
-            raise ValidationException(f"{_NAMES} can only be specified when using expressions")
+    given = [name for name, text in expressions.items() if text is not None]
+    if not given and names is not None:
+        raise ValidationException(f"{_NAMES} can only be specified when using expressions")
+    if values is not None and given in ([], ["ProjectionExpression"]):
         able = [name for name in expressions if name != "ProjectionExpression"]
-        verb = "is" if len(able) == 1 else "are"
-        raise ValidationException(f"{_VALUES} can only be specified when using expressions: "
-                                  f"{' and '.join(able)} {verb} null")
-    able = [name for name in expressions if name != "ProjectionExpression"]
-    if values is not None and all(expressions[name] is None for name in able):
         verb = "is" if len(able) == 1 else "are"
         raise ValidationException(f"{_VALUES} can only be specified when using expressions: "
                                   f"{' and '.join(able)} {verb} null")

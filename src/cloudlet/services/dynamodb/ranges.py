@@ -35,7 +35,8 @@ def range_of(condition: Condition, schema: Schema, what: str = "KeyConditionExpr
         raise ValidationException(f"The number of query conditions ({len(by_name)}) exceeds the number of "
                                   f"key attributes defined in the schema ({len(schema.parts)})")
     start = _partition(by_name, schema)
-    _check_order(by_name, schema)
+    if len(schema.range) > 1:
+        _check_order(by_name, schema)
     parts = list(schema.range)
     while parts and parts[0].name in by_name:
         part = parts.pop(0)

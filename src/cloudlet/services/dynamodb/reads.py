@@ -1,11 +1,12 @@
 """Query and Scan: pages of items from a range of keys, of a table or an index."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ...kernel import Call
+from ...store import Pair
 from . import keys, legacy, projections, rows, tables, throttling
 from .capacity import Units, consumed, projected, projected_names, read_units
 from .conditions import holds
@@ -40,6 +41,17 @@ class Wanted(Struct):
     consistent: bool = False
     least: int = 0  # bytes that it counts for at least
     whole: bool = False  # read the item itself where a local index holds less of it
+
+
+class _Found(NamedTuple):
+    """What a page came to."""
+
+    items: Sequence[Item | Raw]
+    matched: int
+    scanned: int
+    bytes: int  # that were read where the entries lie
+    fetched: float = 0.0  # units for what a local index had to get from its table
+    last: Item | None = None  # if there may be more
 
 
 @dynamodb.operation
@@ -132,13 +144,51 @@ def page(call: Call, wanted: Wanted, name: str, mode: str | None) -> dict[str, A
     if wanted.start is not None:
         at = prefix + _position(wanted, wanted.start)
         start, stop = (start, at) if wanted.reverse else (at + b"\0", stop)
+    pairs = rows.span(call.tx, start, stop, reverse=wanted.reverse,
+                      first=wanted.limit or 100) if start < stop else ()
+    closely = (wanted.filter is not None or wanted.tree is not None
+               or (index is not None and index.projection != "ALL"))
+    found = _looked_into(call, wanted, pairs) if closely else _as_they_lie(call, wanted, pairs)
+    answer: dict[str, Any] = {"Count": found.matched, "ScannedCount": found.scanned}
+    if not wanted.count_only:
+        answer["Items"] = found.items
+    if found.last is not None:
+        names = (*index.schema.names, *table.schema.names) if index else table.schema.names
+        answer["LastEvaluatedKey"] = {name: found.last[name] for name in names}
+    if mode is not None or throttling.is_enforced(call):
+        cost = read_units(max(found.bytes, wanted.least), consistent=wanted.consistent)
+        units = Units(found.fetched, {index.name: cost}) if index else Units(cost)
+        throttling.read(call, table, units)
+        capacity = consumed(call, table, name, mode, units)
+        if capacity is not None:
+            answer["ConsumedCapacity"] = capacity
+    return answer
+
+
+def _as_they_lie(call: Call, wanted: Wanted, pairs: Iterable[Pair]) -> "_Found":
+    """Items that are wanted whole, whatever is in them: none is decoded but the last of a page."""
+    found: list[bytes] = []
+    taken = 0
+    last: Item | None = None
+    for _, raw in pairs:
+        if wanted.index is not None:
+            raw = _behind(call, wanted, raw)
+        found.append(raw)
+        taken += rows.size_in(raw)
+        if len(found) == wanted.limit or taken >= PAGE_BYTES:
+            last = rows.item_of(raw)
+            break
+    items = () if wanted.count_only else [rows.shown(call, raw) for raw in found]
+    return _Found(items, len(found), len(found), taken, last=last)
+
+
+def _looked_into(call: Call, wanted: Wanted, pairs: Iterable[Pair]) -> "_Found":
+    """Items of which a part is wanted, or only some."""
     found: list[Item] = []
     scanned = matched = 0
     read = taken = 0  # bytes that were read where the entries lie, and bytes of the items that came of it
-    fetched = 0.0  # units for what a local index had to get from its table
+    fetched = 0.0
     last: Item | None = None
-    pairs = rows.span(call.tx, start, stop, reverse=wanted.reverse,
-                      first=wanted.limit or 100) if start < stop else ()
     for _, raw in pairs:
         row, size = _row(call, wanted, raw)
         item = row.item
@@ -153,20 +203,7 @@ def page(call: Call, wanted: Wanted, name: str, mode: str | None) -> dict[str, A
         if scanned == wanted.limit or taken >= PAGE_BYTES:
             last = item
             break
-    answer: dict[str, Any] = {"Count": matched, "ScannedCount": scanned}
-    if not wanted.count_only:
-        answer["Items"] = found
-    if last is not None:
-        names = (*index.schema.names, *table.schema.names) if index else table.schema.names
-        answer["LastEvaluatedKey"] = {name: last[name] for name in names}
-    if mode is not None or throttling.is_enforced(call):
-        cost = read_units(max(read, wanted.least), consistent=wanted.consistent)
-        units = Units(fetched, {index.name: cost}) if index else Units(cost)
-        throttling.read(call, table, units)
-        capacity = consumed(call, table, name, mode, units)
-        if capacity is not None:
-            answer["ConsumedCapacity"] = capacity
-    return answer
+    return _Found(found, matched, scanned, read, fetched, last)
 
 
 def _row(call: Call, wanted: Wanted, raw: bytes) -> tuple[Row, int]:
@@ -175,13 +212,19 @@ def _row(call: Call, wanted: Wanted, raw: bytes) -> tuple[Row, int]:
     if index is None:
         row = rows.row_of(raw)
         return row, row.size
-    found = rows.read(call, wanted.table, raw)
-    assert found, "an index's entry goes with its item"
+    found = rows.row_of(_behind(call, wanted, raw))
     if index.projection == "ALL":
         return found, found.size
     item = projected(wanted.table, index, found.item)
     size = size_of(item)
     return (found if wanted.whole else Row(item, size)), size
+
+
+def _behind(call: Call, wanted: Wanted, key: bytes) -> bytes:
+    """The row that an index's entry stands for."""
+    raw = rows.find(call, wanted.table, key)
+    assert raw is not None, "an index's entry goes with its item"
+    return raw
 
 
 def _names(attributes: Sequence[str] | None) -> Tree | None:

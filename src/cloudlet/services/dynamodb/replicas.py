@@ -132,7 +132,7 @@ def populate(call: Call, table: str, region: str, rows_id: bytes, after: bytes) 
             call.tx.put(prefix + key, raw)  # so that this collides with whoever deletes it just now
             rows.fill(there, replica, key, raw)
             if replica.ttl:
-                expiry.enlist(there, replica, key, rows.row_of(raw).item)
+                expiry.enlist(there, replica, key, rows.item_of(raw))
     if next_key:
         timers.schedule(call, populate, at_ms=call.now_ms, table=table, region=region, rows_id=rows_id,
                         after=next_key, id=f"dynamodb/replica/{rows_id.hex()}/{next_key.hex()}")

@@ -1,12 +1,14 @@
 """Items in the store: one row each, with the entries of indexes, expiry and stream in the same transaction.
 
-A row is the item's size by DynamoDB's counting, then the item. An index's entry says where the item lies
-and nothing more, so a write that leaves an index's key alone leaves the index alone.
+A row is a byte that says its form, the item's size by DynamoDB's counting in three, then the item as JSON
+shows it to clients: an answer that wants all of an item takes these bytes as they are (:func:`shown`), and
+only who looks inside decodes them. (Form 0, MessagePack, is read, and written no more.) An index's entry says
+where the item lies and nothing more, so a write that leaves an index's key alone leaves the index alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
@@ -18,13 +20,32 @@ from .errors import ValidationException
 from .tables import Index, Table, space
 from .values import Item
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[str, dict[str, Any]]).decode
+
+class _Value(TypedDict, total=False):
+    """What tells the decoder which texts of JSON are bytes."""
+
+    S: str
+    N: str
+    B: bytes
+    BOOL: bool
+    NULL: bool
+    L: "list[_Value]"
+    M: "dict[str, _Value]"
+    SS: list[str]
+    NS: list[str]
+    BS: list[bytes]
+
+
+_JSON = 1  # a form; 0 is MessagePack
+_HEAD = 4  # bytes before the item
 _CHUNK = 100
+_encode = msgspec.json.Encoder().encode
+_decode: Callable[[bytes], Item] = msgspec.json.Decoder(dict[str, _Value]).decode  # type: ignore[assignment]
+_unpack = msgspec.msgpack.Decoder(dict[str, dict[str, Any]]).decode
 
 
 class Row(NamedTuple):
-    """An item as it lies in the store, and its size."""
+    """An item, and its size."""
 
     item: Item
     size: int
@@ -32,8 +53,13 @@ class Row(NamedTuple):
 
 def read(call: Call, table: Table, key: bytes) -> Row | None:
     """The item under ``key``."""
-    raw = call.tx.get(space(call, table) + key)
+    raw = find(call, table, key)
     return None if raw is None else row_of(raw)
+
+
+def find(call: Call, table: Table, key: bytes) -> bytes | None:
+    """The row under ``key``, as it lies there."""
+    return call.tx.get(space(call, table) + key)
 
 
 def copied(item: Item) -> Item:
@@ -43,7 +69,27 @@ def copied(item: Item) -> Item:
 
 def row_of(raw: bytes) -> Row:
     """A row from its bytes."""
-    return Row(_decode(raw[4:]), int.from_bytes(raw[:4], "big"))
+    return Row(item_of(raw), size_in(raw))
+
+
+def item_of(raw: bytes) -> Item:
+    """The item in a row's bytes."""
+    return _decode(raw[_HEAD:]) if raw[0] == _JSON else _unpack(raw[_HEAD:])
+
+
+def size_in(raw: bytes) -> int:
+    """The size that a row's bytes say the item has."""
+    return int.from_bytes(raw[1:_HEAD], "big")
+
+
+def sized(raw: bytes, size: int) -> bytes:
+    """The same row with another size."""
+    return raw[:1] + size.to_bytes(_HEAD - 1, "big") + raw[_HEAD:]
+
+
+def shown(call: Call, raw: bytes) -> Item | msgspec.Raw:
+    """The whole item in a row's bytes, for the answer: as it lies there if that is written as JSON."""
+    return msgspec.Raw(raw[_HEAD:]) if call.as_json and raw[0] == _JSON else item_of(raw)
 
 
 def write(call: Call, table: Table, key: bytes, before: Row | None, after: Row | None) -> None:
@@ -82,14 +128,14 @@ def _write(call: Call, table: Table, key: bytes, before: Row | None, after: Row 
 
 def packed(row: Row) -> bytes:
     """A row as it lies in the store."""
-    return row.size.to_bytes(4, "big") + _encode(row.item)
+    return (_JSON << 24 | row.size).to_bytes(_HEAD, "big") + _encode(row.item)
 
 
 def fill(call: Call, table: Table, key: bytes, raw: bytes) -> None:
     """Put an item that is there already, by its bytes, into a table that nobody sees yet, and its indexes."""
     call.tx.put(space(call, table) + key, raw)
     if table.indexes:
-        item = row_of(raw).item
+        item = item_of(raw)
         for index in table.indexes:
             add_entry(call, table, index, key, item)
 

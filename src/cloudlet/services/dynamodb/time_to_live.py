@@ -80,7 +80,7 @@ def enlist_all(call: Call, table: str, rows_id: bytes, start: bytes) -> None:
     prefix = tables.space(call, found)
     pairs = list(call.tx.scan(prefix + start, prefix + b"\xff" * 12, limit=_BATCH))
     for key, raw in pairs:
-        expiry.enlist(call, found, key[len(prefix):], rows.row_of(raw).item)
+        expiry.enlist(call, found, key[len(prefix):], rows.item_of(raw))
     if len(pairs) == _BATCH:
         timers.schedule(
             call,
