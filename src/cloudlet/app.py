@@ -39,9 +39,6 @@ from .store.sqlite import Durability, SqliteStore
 from .telemetry import Tracer, tracing
 
 log = logging.getLogger(__name__)
-_NO_SNAPSHOTS = ("Snapshots are of the embedded store. PostgreSQL has its own: `pg_dump -Fc DSN` keeps the "
-                 "state and `pg_restore --clean` puts it back; copy the folder `blobs` with it.")
-_WRITTEN_S = 3600.0  # how long another may take from a file to its record
 _YOUNG = 10_000  # objects; Python's own 700 are fewer than a few dozen requests at once have
 
 
@@ -75,7 +72,8 @@ class Cloudlet:
         self.kernel = Kernel(self.store, Services(), self.clock, ids, self.tracer)
         self.kernel.wishes["dynamodb-throughput"] = options.dynamodb_throughput
         self.kernel.guards += [tracing(self.tracer), self.kernel.faults]
-        self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power"))
+        self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power",
+                                  shared=not isinstance(self.store, SqliteStore)))
         self._timers, self._supervisor = Timers(self.kernel), Supervisor(self.kernel)
         self.pool = Pool(self.clock, ids, Runtimes(nearest=options.nearest_runtime))
         self.journal = Journal(partial(write_log, self.kernel))
@@ -169,12 +167,11 @@ class Cloudlet:
     def _embedded(self) -> SqliteStore:
         if isinstance(self.store, SqliteStore):
             return self.store
-        raise StoreError(_NO_SNAPSHOTS)
+        raise StoreError(snapshots.NOT_OF_POSTGRES)
 
     async def _sweep(self) -> None:
         """Remove what a crash has left of bodies; others may be writing into a folder that is shared."""
-        shared = not isinstance(self.store, SqliteStore)
-        await leftovers.sweep(self.kernel, older_than_s=_WRITTEN_S if shared else 0.0)
+        await leftovers.sweep(self.kernel, older_than_s=self.kernel.use(Blobs).lingers_ms / 1000)
 
     def _between(self, spec: Spec, stream: str, lines: list[tuple[int, str]]) -> None:
         """What a function writes while it has no event goes to its log all the same."""

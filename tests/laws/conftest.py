@@ -60,7 +60,8 @@ class Server:
             "-l",
             self.folder / "log",
             "-o",
-            f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=60",
+            f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=60"
+            " -c deadlock_timeout=50ms",
             "start",
         )
 

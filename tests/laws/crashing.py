@@ -9,8 +9,8 @@ import uvloop
 from cloudlet.app import Options, running
 
 
-async def main(folder: str, port: str, durability: str) -> None:
-    async with running(Options(data=Path(folder), port=int(port), durability=durability,
+async def main(folder: str, port: str, durability: str, postgres: str = "") -> None:
+    async with running(Options(data=Path(folder), port=int(port), durability=durability, postgres=postgres,
                                token="a crash")) as cloudlet:
         print(cloudlet.port, flush=True)
         await asyncio.Event().wait()

@@ -1,7 +1,8 @@
 """A cloudlet with a client in one process, which is killed at its n-th step with a body.
 
-Run as a program it reads lines ``FOLDER N DURABILITY`` and forks a life for each: what was tried and what was
-acknowledged is in ``FOLDER.told``, and ``killed`` or ``lived`` is printed when it is over.
+Run as a program (with the address of a PostgreSQL, if it is to use one) it reads lines ``FOLDER N
+DURABILITY`` and forks a life for each: what was tried and what was acknowledged is in ``FOLDER.told``, and
+``killed`` or ``lived`` is printed when it is over.
 """
 
 import asyncio
@@ -21,8 +22,14 @@ from cloudlet.store import blobs, sqlite
 
 QUICK = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"})
 PART = 5 << 20
-STEPS = [(blobs.Writer, "add"), (blobs.Blobs, "place"), (blobs.Blobs, "remove"),
-         (sqlite._SqliteTransaction, "attempt"), (sqlite.SqliteStore, "_settle")]
+POSTGRES = sys.argv[1] if len(sys.argv) > 1 else ""
+STEPS = [(blobs.Writer, "add"), (blobs.Blobs, "place"), (blobs.Blobs, "remove")]
+if POSTGRES:
+    from cloudlet.store import postgres
+    STEPS += [(postgres.PostgresStore, "_transact"), (postgres._PostgresTransaction, "_write")]
+    blobs.LINGERS_MS = 0
+else:
+    STEPS += [(sqlite._SqliteTransaction, "attempt"), (sqlite.SqliteStore, "_settle")]
 
 
 class Life:
@@ -53,7 +60,8 @@ class Life:
         os.write(self.told, (" ".join(words) + "\n").encode())
 
     async def main(self):
-        async with running(Options(data=self.folder, port=0, durability=self.durability)) as cloudlet:
+        async with running(Options(data=self.folder, port=0, durability=self.durability,
+                                   postgres=POSTGRES)) as cloudlet:
             self.step = 0
             await asyncio.to_thread(self.client, f"http://127.0.0.1:{cloudlet.port}")
 

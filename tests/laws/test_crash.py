@@ -42,14 +42,14 @@ def handler(event, context):
 class Victim:
     """A cloudlet in a process of its own, started again after each death."""
 
-    def __init__(self, folder, durability):
-        self.folder, self.durability, self.port = folder, durability, 0
+    def __init__(self, folder, durability, postgres=""):
+        self.folder, self.durability, self.port, self.postgres = folder, durability, 0, postgres
         self.process = None
         self.log = (folder.parent / "log").open("ab")
 
     def start(self):
         self.process = subprocess.Popen(
-            [sys.executable, PROGRAM, self.folder, str(self.port), self.durability],
+            [sys.executable, PROGRAM, self.folder, str(self.port), self.durability, self.postgres],
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,

@@ -22,6 +22,8 @@ from cloudlet.services.dynamodb import history, rows, tables
 from cloudlet.store.sqlite import SqliteStore
 from cloudlet.telemetry import Tracer
 
+from .clouds import examples
+
 ME = root("000000000000")
 SERVICES = Services()
 STEPS, EXAMPLES = 40, {"memory": 20, "postgres": 5}
@@ -283,7 +285,7 @@ def test_a_table_is_the_dictionary_that_it_should_be(opened):
         open, where = staticmethod(opener), dsn
 
     run_state_machine_as_test(Machine, settings=settings(
-        max_examples=EXAMPLES[name], stateful_step_count=STEPS, deadline=None,
+        max_examples=examples(EXAMPLES[name]), stateful_step_count=STEPS, deadline=None,
         suppress_health_check=list(HealthCheck)))
 
 

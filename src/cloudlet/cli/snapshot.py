@@ -12,8 +12,9 @@ import click
 import msgspec
 
 from ..store import Blobs, StoreError, snapshots
-from ..store.snapshots import Snapshot
+from ..store.snapshots import NOT_OF_POSTGRES, Snapshot
 from ..store.sqlite import SqliteStore
+from ..store.sqlite_copies import FILE
 from . import paper
 from .remote import DATA_FOLDER, Remote, endpoint_option, find, of_data
 from .reset import holder_of
@@ -126,8 +127,10 @@ def _remote(data: Path | None, endpoint: str | None) -> Remote | None:
 
 def _folder(data: Path | None) -> Path:
     folder = (data or Path(DATA_FOLDER)).resolve()
-    if not (folder / "store.sqlite").exists():
-        raise paper.fail(f"{folder} is not a cloudlet's data.", "Name the folder with --data.")
+    if not (folder / FILE).exists():
+        has_bodies = (folder / "blobs").exists()
+        raise paper.fail(f"There is no {FILE} in {folder}.", NOT_OF_POSTGRES if has_bodies else
+                         "Name a cloudlet's data folder with --data.")
     return folder
 
 

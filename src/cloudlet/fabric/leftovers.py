@@ -19,8 +19,9 @@ _AT_ONCE = 200
 
 def release(call: Call, name: str, owner: str) -> None:
     """Say in this transaction that ``owner`` needs a body no more; its file goes if nobody else does."""
-    call.use(Blobs).release(call, name, owner)
-    timers.schedule(call, remove_body, at_ms=call.now_ms, id=f"body-{name}", blob=name)
+    blobs = call.use(Blobs)
+    blobs.release(call, name, owner)
+    timers.schedule(call, remove_body, at_ms=call.now_ms + blobs.lingers_ms, id=f"body-{name}", blob=name)
 
 
 async def remove_body(call: Conversation, blob: str) -> None:

@@ -1,7 +1,7 @@
 """The ordered map everything is kept in, and the shapes that services are made of."""
 
 from .agenda import Agenda, Due
-from .api import Newer, Pair, Scope, Store, StoreError, Transaction
+from .api import Newer, Pair, Scope, Store, StoreError, Transaction, Unsettled
 from .blobs import Blobs, Writer
 from .log import Log
 from .table import Table
@@ -18,5 +18,6 @@ __all__ = [
     "StoreError",
     "Table",
     "Transaction",
+    "Unsettled",
     "Writer",
 ]

@@ -20,6 +20,10 @@ class StoreError(Exception):
     """The store can't be opened or written; the message says why and what to do."""
 
 
+class Unsettled(StoreError):
+    """The answer to a commit was lost: whether the transaction was kept is not known."""
+
+
 class Newer(StoreError):
     """The data was written by a newer cloudlet."""
 
@@ -27,12 +31,25 @@ class Newer(StoreError):
 class Transaction(Protocol):
     """A snapshot of the map, alive inside one ``Store.transact``.
 
-    Two transactions that write one key collide and one is run again; an invariant that
-    spans several keys is guarded by writing one of them.
+    Two transactions that write one key collide and one is run again. Two that each read what the other writes
+    do not: where they run one at a time (SQLite) all may rely on all they read, but what must still be so at
+    the commit of any driver is read ``steady`` or ``alone``, or written.
     """
 
     def get(self, key: bytes) -> bytes | None:
         """The value under ``key``, or None."""
+
+    def steady(self, key: bytes) -> bytes | None:
+        """The value under ``key``, which nobody writes until this transaction is over; many may read it so.
+
+        If somebody has written it since the transaction began, that is run again.
+        """
+
+    def alone(self, key: bytes) -> bytes | None:
+        """The value under ``key``; who read it ``steady`` is done and seen, and nobody reads it so meanwhile.
+
+        For who must know that *nothing* lies in a range: whoever puts something there reads the key steady.
+        """
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set ``key`` to ``value``."""

@@ -5,6 +5,9 @@ refers to it is written in a transaction after that, with a reference row of its
 leaves a file nobody refers to, never a reference to nothing; who finds such files when a cloudlet starts
 removes them. A file is never written again once it has its name.
 
+Several cloudlets on one PostgreSQL share a folder. None knows what another holds, so what is given up lingers
+there, for longer than anybody reads it.
+
 A file goes only after the commit that gave it up, and never while somebody holds it: who reads it, and who
 has written it and is about to refer to it. Whoever refers to a body that is doomed already has saved it.
 """
@@ -28,6 +31,7 @@ import msgspec
 from .api import FREE_SPACE, FULL, Scope, StoreError
 from .table import Table
 
+LINGERS_MS = 3_600_000  # in a folder that is shared, what nobody refers to any more, and what is half written
 _CHUNK = 1 << 18
 _FICLONE = 0x40049409  # Linux's ioctl for a copy that shares its blocks
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)  # another disk, or too many
@@ -43,13 +47,21 @@ references = Table("blobs.references", Reference, reach="global")  # (body, owne
 class Blobs:
     """Files in one folder, by content."""
 
-    def __init__(self, folder: Path, *, fsync: bool = False, clear: bool = True) -> None:
-        """Open the folder; ``clear`` removes what a crash interrupted, when no other is at work in it."""
+    def __init__(self, folder: Path, *, fsync: bool = False, clear: bool = True,
+                 shared: bool = False) -> None:
+        """Open the folder; ``clear`` removes what a crash interrupted, when no other is at work in it.
+
+        ``shared``: others may be, at any time.
+        """
         self.folder, self.fsync = folder, fsync
+        self.lingers_ms = LINGERS_MS if shared else 0  # what is given up, before it goes
         self._incoming = folder / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        latest_s = time.time() - self.lingers_ms / 1000
         for left in self._incoming.iterdir() if clear else ():
-            left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another clears, too
+                if not shared or left.stat().st_mtime < latest_s:
+                    left.unlink()
         self._held: Counter[str] = Counter()
         self._doomed: set[str] = set()
         self._still = 0  # how many want no file removed at present
@@ -118,11 +130,17 @@ class Blobs:
 
         The caller holds it until this transaction is committed, and spares it if that fails.
         """
-        if self.is_referred(scope, name):
+        if self.is_referred(scope, name) or self._is_fresh(name):
             return False
         with self._lock:
             self._doomed.add(name)
         return True
+
+    def _is_fresh(self, name: str) -> bool:
+        """Whether another, in a folder that is shared, may have written it and be about to refer to it."""
+        with suppress(FileNotFoundError):
+            return time.time() - self.path(name).stat().st_mtime < self.lingers_ms / 1000
+        return False
 
     def spare(self, names: Iterable[str]) -> None:
         """Let these not go after all."""

@@ -8,12 +8,13 @@ quarantine, in the same transaction: nothing that could still be read is thrown 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from .agenda import Agenda
 from .api import Pair, Transaction
 from .blobs import Blobs, references
 from .keys import Key, Part, pack, unpack
@@ -24,6 +25,7 @@ _AT_ONCE = 1000
 _ALL = b"\xff" * 16
 _DIGEST = 64  # digits of a body's name that is its SHA-256
 Repair = Callable[[], None]
+Counted = Mapping[str, int]
 
 
 class Finding(msgspec.Struct):
@@ -107,8 +109,9 @@ class Examination:
                 return
             start = pairs[-1][0] + b"\0"
 
-    def records(self, view: View, table: Table[Any], *within: Part) -> Iterator[tuple[Key, Any]]:
-        """The records of a table that can be read; those that can't are found elsewhere."""
+    def records(self, view: View, table: Table[Any] | Agenda[Any], *within: Part
+                ) -> Iterator[tuple[Key, Any]]:
+        """The records of a table (or an agenda) that can be read; those that can't are found elsewhere."""
         prefix = prefix_of(view, table.reach, table.name)
         for key, raw in self.rows(prefix + pack(within)):
             try:
@@ -123,6 +126,15 @@ class Examination:
             self.found(area, "reference", where, f"it needs the body {body} and does not refer to it",
                        "let it refer to it", partial(self.blobs.refer, self.everywhere, body, owner))
         return self.blobs.path(body).exists()
+
+    def tally(self, area: str, where: str, said: Counted, found: Counted, correct: Repair) -> None:
+        """What is kept as a sum is ``said`` to be so, and was ``found`` by counting."""
+        self.counts["tallies"] += 1
+        wrong = [f"{name}: {said.get(name, 0)} instead of {found.get(name, 0)}"
+                 for name in sorted({*said, *found}) if said.get(name, 0) != found.get(name, 0)]
+        if wrong:
+            self.found(area, "tally", where, f"it is counted wrongly: {', '.join(wrong)}", "count again",
+                       correct)
 
     def answer_for(self, owns: Callable[[str], bool]) -> None:
         """Whoever calls has named all that is needed by the owners that ``owns`` knows."""

@@ -2,7 +2,8 @@
 
 Each transaction sees a snapshot; two that write one key collide, and one tries again. REPEATABLE
 READ is measured, not guessed: SERIALIZABLE makes competing takers abort one another (2,045
-messages a second with one taker, 349 with eight), and READ COMMITTED loses updates.
+messages a second with one taker, 349 with eight), and READ COMMITTED loses updates. What two transactions
+may only read and both rely on, they read with ``steady`` and ``alone``.
 
 PostgreSQL's indexes take 2,704 bytes and DynamoDB's keys alone may have 3,072. So a key is kept in
 two parts: a head that is indexed, and a rest, empty but for very long keys, that a digest stands for.
@@ -13,16 +14,17 @@ import hashlib
 import queue
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
 
-from .api import VERSION, Newer, Pair, StoreError, Transaction
-from .bells import Belfry, Ear
+from .api import VERSION, Newer, Pair, StoreError, Transaction, Unsettled
+from .bells import Ear
+from .postgres_bells import AT_WORK, CHANNEL, Connection, Ears, connect, payload, plain
 
 T = TypeVar("T")
 
@@ -34,10 +36,14 @@ CREATE TABLE IF NOT EXISTS layout (version INTEGER NOT NULL)
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
 _HEAD = 2400  # bytes of a key that are indexed; with the digest of its rest they fit
 _GET = "SELECT value FROM map WHERE head = %s AND digest = %s"
-_PUT = (
-    "INSERT INTO map VALUES (%s, %s, %s, %s) ON CONFLICT (head, digest) DO UPDATE SET value = excluded.value"
-)
+# An upsert alone would not collide with who has deleted the row since: it would put it back as it was read.
+_PUT = """WITH changed AS (UPDATE map SET value = %(value)s WHERE head = %(head)s AND digest = %(digest)s
+    RETURNING 1)
+    INSERT INTO map SELECT %(head)s, %(digest)s, %(rest)s, %(value)s WHERE NOT EXISTS (SELECT FROM changed)
+    ON CONFLICT (head, digest) DO UPDATE SET value = excluded.value"""
 _DELETE = "DELETE FROM map WHERE head = %s AND digest = %s"
+_STEADY = """SELECT value FROM map, (SELECT pg_advisory_xact_lock_shared(%s) OFFSET 0) AS turn
+    WHERE head = %s AND digest = %s FOR SHARE OF map"""
 _RANGE = """SELECT CASE WHEN rest = '' THEN head ELSE head || rest END, value FROM map
     WHERE (head, rest) >= (%s, %s) AND (head, rest) < (%s, %s) ORDER BY """
 _SCAN = {False: _RANGE + "head, rest LIMIT %s", True: _RANGE + "head DESC, rest DESC LIMIT %s"}
@@ -45,10 +51,8 @@ _CLAIM = _SCAN[False] + " FOR UPDATE SKIP LOCKED"
 _ATTEMPTS = 40
 _PATIENT_AFTER = 3  # collisions; from then on a transaction lets others pass first
 _PAGE = 256  # rows of a scan fetched at once
-_CHANNEL = "cloudlet"
-_LONGEST_BELL = 1000  # bytes; PostgreSQL takes payloads under 8,000
 _CLOSED = "The store is closed: the cloudlet is stopping. Nothing of the request was kept."
-_Connection = psycopg.Connection[Any]
+_Values = tuple[Any, ...] | dict[str, Any]
 
 
 class PostgresStore:
@@ -56,15 +60,19 @@ class PostgresStore:
 
     def __init__(self, dsn: str, connections: int = 8) -> None:
         self._dsn = dsn
-        first = _connect(dsn)
-        _prepare(first)
+        self._ears = Ears(dsn)
+        try:
+            first = connect(dsn)
+            _prepare(first)
+        except StoreError:
+            self._ears.close()
+            raise
         # As many places as threads; a connection is made when its place is first used, or after it broke.
-        self._places: queue.SimpleQueue[_Connection | None] = queue.SimpleQueue()
+        self._places: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         self._places.put(first)
         for _ in range(connections - 1):
             self._places.put(None)
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="store")
-        self._ears = _Ears(dsn)
         self._closed = False
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
@@ -92,18 +100,22 @@ class PostgresStore:
     def _transact(self, work: Callable[[Transaction], T]) -> T:
         if self._closed:
             raise StoreError(_CLOSED)
-        connection = self._places.get()
+        connection, alone = self._places.get(), set[int]()
         try:
             for attempt in range(_ATTEMPTS):
                 fresh = connection is None or connection.closed
                 if connection is None or connection.closed:
-                    connection = _connect(self._dsn)
+                    connection = connect(self._dsn)
                 try:
-                    return _once(connection, work)
+                    return _once(connection, work, alone)
+                except _Alone as wish:
+                    alone.add(wish.turn)
                 except (errors.SerializationFailure, errors.DeadlockDetected):
                     if attempt >= _PATIENT_AFTER:
                         time.sleep(random.random() * 0.002 * attempt)
                 except psycopg.OperationalError as error:  # nothing is committed yet: the server may be back
+                    if _is_over(connection, error):
+                        connection.close()
                     if fresh or not connection.closed:
                         raise _refusal(error) from error
             raise StoreError("Too many others write the same data; try again.")
@@ -113,11 +125,19 @@ class PostgresStore:
             self._places.put(connection)
 
 
+class _Alone(psycopg.Error):
+    """The transaction must have a key to itself from before it begins."""
+
+    def __init__(self, turn: int) -> None:
+        super().__init__("begins again")
+        self.turn = turn
+
+
 class _PostgresTransaction:
     """The verbs. The first failure is remembered: what follows it would be rolled back without a word."""
 
-    def __init__(self, connection: _Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, alone: Set[int] = frozenset()) -> None:
+        self._connection, self._alone = connection, alone
         self._open: list[bool] = []  # the savepoints we are in: whether the server has been told
         self.failure: psycopg.Error | None = None
 
@@ -125,8 +145,24 @@ class _PostgresTransaction:
         rows = self._execute(_GET, _place(key)).fetchall()
         return rows[0][0] if rows else None
 
+    def steady(self, key: bytes) -> bytes | None:
+        rows = self._execute(_STEADY, (_turn(key), *_place(key))).fetchall()
+        if rows:
+            found: bytes = rows[0][0]
+            return found
+        self.put(key, b"")  # who would put it waits for this transaction
+        self.delete(key)
+        return None
+
+    def alone(self, key: bytes) -> bytes | None:
+        if _turn(key) not in self._alone:
+            self.failure = self.failure or _Alone(_turn(key))
+            raise self.failure
+        return self.get(key)
+
     def put(self, key: bytes, value: bytes) -> None:
-        self._write(_PUT, (*_place(key), key[_HEAD:], value))
+        head, digest = _place(key)
+        self._write(_PUT, {"head": head, "digest": digest, "rest": key[_HEAD:], "value": value})
 
     def delete(self, key: bytes) -> None:
         self._write(_DELETE, _place(key))
@@ -142,7 +178,7 @@ class _PostgresTransaction:
         return self._execute(_CLAIM, (*_parts(start), *_parts(stop), None if limit < 0 else limit)).fetchall()
 
     def ring(self, bell: str) -> None:
-        self._write("SELECT pg_notify(%s, %s)", (_CHANNEL, _payload(bell)))
+        self._write("SELECT pg_notify(%s, %s)", (CHANNEL, payload(bell)))
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -174,7 +210,7 @@ class _PostgresTransaction:
             size = _PAGE if limit < 0 else min(left, _PAGE)
             page = self._page(start, stop, size, reverse) if size else []
 
-    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+    def _write(self, statement: str, values: _Values) -> None:
         """Execute, once the server knows of every savepoint we are in."""
         for depth, told in enumerate(self._open):
             if not told:
@@ -182,7 +218,7 @@ class _PostgresTransaction:
                 self._open[depth] = True
         self._execute(statement, values)
 
-    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> psycopg.Cursor[Any]:
+    def _execute(self, statement: str, values: _Values = ()) -> psycopg.Cursor[Any]:
         try:
             return self._connection.execute(statement, values, binary=True)
         except psycopg.Error as error:
@@ -190,70 +226,43 @@ class _PostgresTransaction:
             raise self.failure from None
 
 
-class _Ears:
-    """One connection that listens, read by the event loop when something arrives: nothing polls."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._belfry = Belfry()
-        self._connection = self._tune_in()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._mending: asyncio.Task[None] | None = None
-
-    def listen(self, *bells: str) -> Ear:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._attach()
-        return self._belfry.listen(*map(_payload, bells))
-
-    def close(self) -> None:
-        if self._mending:
-            self._mending.cancel()
-        elif self._loop and not self._loop.is_closed():
-            self._loop.remove_reader(self._connection.fileno())
-        self._connection.close()
-
-    def _tune_in(self) -> _Connection:
-        connection = _connect(self._dsn)
-        connection.execute(f"LISTEN {_CHANNEL}")
-        return connection
-
-    def _attach(self) -> None:
-        assert self._loop
-        self._loop.add_reader(self._connection.fileno(), self._hear, self._connection.fileno())
-        self._hear(self._connection.fileno())
-
-    def _hear(self, handle: int) -> None:
-        line = self._connection.pgconn
-        try:
-            line.consume_input()
-            while notice := line.notifies():
-                self._belfry.ring([notice.extra.decode()])
-        except psycopg.Error:
-            assert self._loop
-            self._loop.remove_reader(handle)
-            self._mending = self._loop.create_task(self._mend())
-
-    async def _mend(self) -> None:
-        """Connect again; what rang meanwhile is unknown, so everybody is woken."""
-        self._connection.close()
-        pause_s = 0.05
-        while True:
-            try:
-                self._connection = await asyncio.to_thread(self._tune_in)
-                break
-            except (StoreError, psycopg.Error):
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, 5.0)
-        self._mending = None
-        self._belfry.ring(tuple(self._belfry.ears))
-        self._attach()
+@contextmanager
+def reading(dsn: str) -> Iterator[Transaction]:
+    """The store as it is at one moment, for as long as the block lasts; it may be in use."""
+    with closing(connect(dsn)) as connection:
+        connection.execute(f"{_BEGIN} READ ONLY")
+        yield _PostgresTransaction(connection)
 
 
-def _once(connection: _Connection, work: Callable[[Transaction], T]) -> T:
+@contextmanager
+def quiet(dsn: str) -> Iterator[bool]:
+    """Whether no cloudlet has the database open; none opens it while the block lasts, then."""
+    with closing(connect(dsn)) as connection:
+        _prepare(connection)
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (AT_WORK,)).fetchone()
+        yield bool(row and row[0])
+
+
+def change(dsn: str, work: Callable[[Transaction], T]) -> T:
+    """Run ``work`` in one transaction of a database that no cloudlet has open."""
+    with closing(connect(dsn)) as connection:
+        return _once(connection, work)
+
+
+def _once(connection: Connection, work: Callable[[Transaction], T], alone: Set[int] = frozenset()) -> T:
     """Run ``work`` in one transaction; whatever it raises, nothing of it is kept."""
+    for turn in sorted(alone):  # before the transaction sees anything
+        connection.execute("SELECT pg_advisory_lock(%s)", (turn,))
+    try:
+        return _attempt(connection, work, alone)
+    finally:
+        if alone and not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+def _attempt(connection: Connection, work: Callable[[Transaction], T], alone: Set[int]) -> T:
     connection.execute(_BEGIN)
-    tx = _PostgresTransaction(connection)
+    tx = _PostgresTransaction(connection, alone)
     try:
         result = work(tx)
     except BaseException as error:
@@ -271,13 +280,17 @@ def _once(connection: _Connection, work: Callable[[Transaction], T]) -> T:
     try:
         connection.execute("COMMIT")
     except psycopg.OperationalError as error:
-        if connection.closed:
-            raise StoreError(
-                f"PostgreSQL went away during a commit ({_plain(error)}); "
-                "whether the request was kept is not known."
-            ) from error
+        if _is_over(connection, error):
+            connection.close()
+            raise Unsettled(f"PostgreSQL went away during a commit ({plain(error)}); "
+                            "whether the request was kept is not known.") from error
         raise
     return result
+
+
+def _is_over(connection: Connection, error: psycopg.Error) -> bool:
+    """Whether the connection is done for; the server may have said so before it is seen to be closed."""
+    return connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
 def _parts(key: bytes) -> tuple[bytes, bytes]:
@@ -289,44 +302,32 @@ def _place(key: bytes) -> tuple[bytes, bytes]:
     return key[:_HEAD], hashlib.sha256(key[_HEAD:]).digest() if len(key) > _HEAD else b""
 
 
-def _connect(dsn: str) -> _Connection:
-    try:
-        return psycopg.connect(dsn, autocommit=True)
-    except psycopg.OperationalError as error:
-        raise StoreError(f"PostgreSQL can't be reached: {_plain(error)}") from error
+def _turn(key: bytes) -> int:
+    """The number of a key among PostgreSQL's advisory locks; two keys may share one, and take turns then."""
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big", signed=True)
 
 
-def _prepare(connection: _Connection) -> None:
+def _prepare(connection: Connection) -> None:
     """Make the tables if they are not there; several machines may start at once."""
     try:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (0x636C6F75,))
             connection.execute(_OPEN)
             row = connection.execute("SELECT max(version) FROM layout").fetchone()
-            if row is None or row[0] is None:
+            known = row[0] or 0 if row else 0
+            if known < VERSION:
                 connection.execute("INSERT INTO layout VALUES (%s)", (VERSION,))
-            elif row[0] > VERSION:
+            elif known > VERSION:
                 raise Newer(
-                    f"The database was written by a newer cloudlet (layout {row[0]}, this one knows "
+                    f"The database was written by a newer cloudlet (layout {known}, this one knows "
                     f"{VERSION}). Start that one, or name another database."
                 )
     except (Newer, psycopg.Error) as error:
         connection.close()
         if isinstance(error, Newer):
             raise
-        raise StoreError(f"The database can't be used: {_plain(error)}") from error
-
-
-def _payload(bell: str) -> str:
-    """A bell as PostgreSQL can carry it: a short text without NULs."""
-    if bell.isascii() and bell.isprintable() and 0 < len(bell) <= _LONGEST_BELL:
-        return bell
-    return "#" + hashlib.sha256(bell.encode("utf-8", "surrogatepass")).hexdigest()
+        raise StoreError(f"The database can't be used: {plain(error)}") from error
 
 
 def _refusal(error: psycopg.Error) -> StoreError:
-    return StoreError(f"PostgreSQL refused: {_plain(error)}. Nothing of the request was kept.")
-
-
-def _plain(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    return StoreError(f"PostgreSQL refused: {plain(error)}. Nothing of the request was kept.")

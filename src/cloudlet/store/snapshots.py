@@ -24,6 +24,8 @@ from .sqlite import SqliteStore, reading
 from .sqlite_copies import FILE
 
 FOLDER = "snapshots"  # in the data folder
+NOT_OF_POSTGRES = ("Snapshots are of the embedded store. PostgreSQL has its own: `pg_dump -Fc DSN` keeps the "
+                   "state and `pg_restore --clean` puts it back; copy the folder `blobs` with it.")
 _ABOUT, _BODIES, _CODE = "snapshot.json", "blobs", "code"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -195,4 +197,4 @@ def _clone_with_mode(source: str, target: str) -> str:
     return target
 
 
-__all__ = ["FOLDER", "Snapshot", "branch", "delete", "find", "listed", "restore", "save"]
+__all__ = ["FOLDER", "NOT_OF_POSTGRES", "Snapshot", "branch", "delete", "find", "listed", "restore", "save"]

@@ -67,6 +67,16 @@ class Table(Generic[R]):
         raw = scope.tx.get(prefix_of(scope, self.reach, self.name) + pack(key))
         return None if raw is None else self.decode(raw)
 
+    def steady(self, scope: Scope, *key: Part) -> R | None:
+        """The record under ``key``, which stays as it is until this transaction is over."""
+        raw = scope.tx.steady(prefix_of(scope, self.reach, self.name) + pack(key))
+        return None if raw is None else self.decode(raw)
+
+    def alone(self, scope: Scope, *key: Part) -> R | None:
+        """The record under ``key``; who relied on it is done and seen."""
+        raw = scope.tx.alone(prefix_of(scope, self.reach, self.name) + pack(key))
+        return None if raw is None else self.decode(raw)
+
     def put(self, scope: Scope, *key: Part, record: R) -> None:
         """Set the record under ``key``."""
         prefix, tail = prefix_of(scope, self.reach, self.name), pack(key)

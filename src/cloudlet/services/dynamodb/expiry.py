@@ -56,6 +56,7 @@ def follow(call: Call, table: Table, key: bytes, before: Item | None, after: Ite
 def _set_alarm(call: Call, table: Table, at_ms: int) -> None:
     alarm = _alarms.get(call, table.rows)
     if alarm and alarm.at_ms <= at_ms:
+        _alarms.steady(call, table.rows)  # it is relied on
         return
     if alarm:
         timers.cancel(call, at_ms=alarm.at_ms, id=id_of(table))
@@ -72,7 +73,8 @@ def due(call: Call, rows_id: bytes, limit: int) -> list[tuple[int, bytes]]:
 
 
 def rang(call: Call, rows_id: bytes) -> None:
-    """The table's alarm has rung."""
+    """The table's alarm has rung; whoever left his moment to it is done by now."""
+    _alarms.alone(call, rows_id)
     _alarms.delete(call, rows_id)
 
 

@@ -322,6 +322,7 @@ def fill(call: Call, table: str, rows_id: bytes, number: int, start: bytes) -> N
     prefix = tables.space(call, found)
     pairs = list(call.tx.scan(prefix + start, prefix + b"\xff" * 12, limit=_FILL))
     for key, raw in pairs:
+        call.tx.steady(key)  # who changes it just now would leave a wrong entry behind
         rows.add_entry(call, found, index, key[len(prefix):], rows.item_of(raw))
     if len(pairs) == _FILL:
         timers.schedule(call, fill, at_ms=call.now_ms, id=f"dynamodb/fill/{pairs[-1][0].hex()}/{number}",

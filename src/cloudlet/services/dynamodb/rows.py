@@ -62,6 +62,12 @@ def find(call: Call, table: Table, key: bytes) -> bytes | None:
     return call.tx.get(space(call, table) + key)
 
 
+def read_steady(call: Call, table: Table, key: bytes) -> Row | None:
+    """The item under ``key``, for who relies on it and does not write it."""
+    raw = call.tx.steady(space(call, table) + key)
+    return None if raw is None else row_of(raw)
+
+
 def copied(item: Item) -> Item:
     """A copy that shares nothing with ``item`` that could be changed."""
     return _decode(_encode(item))
@@ -101,7 +107,7 @@ def write(call: Call, table: Table, key: bytes, before: Row | None, after: Row |
     _write(call, table, key, before, after)
     for replica in table.replicas:
         there = call.elsewhere(region=replica.region, principal=tables.REPLICATION)
-        other = tables.find(there, table.name)
+        other = tables.find(there, table.name, steady=True)
         if other is not None:
             _write(there, other, key, read(there, other, key), after)
 

@@ -21,6 +21,7 @@ from .errors import ResourceNotFoundException, ValidationException
 
 NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 REPLICATION = service_principal("replication.dynamodb", "")
+_READS = frozenset(("GetItem", "BatchGetItem", "Query", "Scan", "PartiQLSelect"))
 ACTIVE, CREATING, UPDATING, DELETING = "ACTIVE", "CREATING", "UPDATING", "DELETING"
 
 
@@ -165,9 +166,10 @@ def _key(account: str, region: str, name: str) -> bytes:
     return pack((account, region, _NAME, name))
 
 
-def find(call: Call, name: str) -> Table | None:
-    """The table called ``name`` (not an ARN), if there is one."""
-    raw = call.tx.get(_key(call.account, call.region, name))
+def find(call: Call, name: str, *, steady: bool = False) -> Table | None:
+    """The table called ``name`` (not an ARN), if there is one; ``steady`` for who writes its items."""
+    key = _key(call.account, call.region, name)
+    raw = call.tx.steady(key) if steady else call.tx.get(key)
     return None if raw is None else _decode(raw)
 
 
@@ -223,9 +225,12 @@ def below(call: Call, arn: str, kind: str) -> tuple[Call, str, str]:
 
 
 def get(call: Call, name_or_arn: str, action: str = "") -> tuple[Call, Table]:
-    """The table of a request for items, and the call as seen from where it lies; its policy is asked."""
+    """The table of a request for items, and the call as seen from where it lies; its policy is asked.
+
+    For who writes items it stays as it is: an index that comes meanwhile would not have what he writes.
+    """
     there, name = locate(call, name_or_arn)
-    table = find(there, name)
+    table = find(there, name, steady=action not in _READS)
     if table is None or table.status == CREATING:
         raise ResourceNotFoundException
     if there is not call or table.policy.text:

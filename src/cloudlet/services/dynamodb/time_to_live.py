@@ -17,7 +17,7 @@ _BATCH = 200
 def expire(call: Call, table: str, rows_id: bytes) -> None:
     """Remove what has expired, and come again for the next."""
     expiry.rang(call, rows_id)
-    found = tables.find(call, table)
+    found = tables.find(call, table, steady=True)
     if found is None or found.rows != rows_id or not found.ttl:
         return
     for at_ms, key in expiry.due(call, rows_id, _BATCH):
@@ -80,6 +80,7 @@ def enlist_all(call: Call, table: str, rows_id: bytes, start: bytes) -> None:
     prefix = tables.space(call, found)
     pairs = list(call.tx.scan(prefix + start, prefix + b"\xff" * 12, limit=_BATCH))
     for key, raw in pairs:
+        call.tx.steady(key)  # who changes it just now would leave a wrong moment behind
         expiry.enlist(call, found, key[len(prefix):], rows.item_of(raw))
     if len(pairs) == _BATCH:
         timers.schedule(

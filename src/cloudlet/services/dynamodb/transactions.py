@@ -197,7 +197,8 @@ def _place(call: Call, there: Call, table: Table, step: Step) -> bytes:
 
 def _attempt(call: Call, step: Step, table: Table, at: bytes) -> _Outcome:
     """What is there and what will be, or why that can't be."""
-    old = rows.read(call, table, at)
+    relies = step.kind == "ConditionCheck"
+    old = rows.read_steady(call, table, at) if relies else rows.read(call, table, at)
     if step.fresh and old is not None:
         return DuplicateItemException()
     try:

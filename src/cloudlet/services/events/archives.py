@@ -14,7 +14,7 @@ from ...errors import ValidationException
 from ...fabric import timers
 from ...identity import Principal
 from ...kernel import Call, Conversation
-from ...store import Table
+from ...store import Scope, Table
 from . import patterns
 from .errors import ResourceAlreadyExistsException, ResourceNotFoundException
 from .event import moment_ms, read
@@ -217,6 +217,19 @@ def _count(call: Call, home: str, events: int, size: int) -> None:
     _tallies.put(call, home, shard, record=Tally(tally.events + events, tally.bytes + size))
 
 
+def tally_of(scope: Scope, home: str) -> Tally:
+    """How many events there are said to be, and how large."""
+    shards = [tally for _, tally in _tallies.items(scope, home)]
+    return Tally(sum(shard.events for shard in shards), sum(shard.bytes for shard in shards))
+
+
+def set_tally(scope: Scope, home: str, events: int, size: int) -> None:
+    """Say how many events there are, and how large."""
+    for key, _ in list(_tallies.items(scope, home)):
+        _tallies.delete(scope, *key)
+    _tallies.put(scope, home, 0, record=Tally(events, size))
+
+
 def _set_rule(call: Call, archive: Archive) -> None:
     """Let what the archive wants be sent to it."""
     wanted: Config = {}
@@ -243,7 +256,7 @@ def _made(archive: Archive) -> Config:
 
 
 def _shown(call: Call, archive: Archive) -> Config:
-    shards = [tally for _, tally in _tallies.items(call, archive.home)]
+    tally = tally_of(call, archive.home)
     return {"ArchiveName": archive.name, "EventSourceArn": archive.bus_arn, "State": "ENABLED",
-            "RetentionDays": archive.retention_days, "SizeBytes": sum(shard.bytes for shard in shards),
-            "EventCount": sum(shard.events for shard in shards), "CreationTime": seconds(archive.created_ms)}
+            "RetentionDays": archive.retention_days, "SizeBytes": tally.bytes,
+            "EventCount": tally.events, "CreationTime": seconds(archive.created_ms)}

@@ -140,6 +140,7 @@ _TABLES: dict[type, Table[Any]] = {User: users, Group: groups, Role: roles, Mana
                                    InstanceProfile: profiles}
 NOUNS: dict[type, str] = {User: "user", Group: "group", Role: "role", ManagedPolicy: "policy",
                           InstanceProfile: "instance-profile"}
+COUNTED = {noun: _TABLES[kind] for kind, noun in NOUNS.items()}
 _UNIQUE_IDS = {"user": "AIDA", "group": "AGPA", "role": "AROA", "policy": "ANPA", "instance-profile": "AIPA"}
 
 

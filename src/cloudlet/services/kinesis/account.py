@@ -6,7 +6,7 @@ import msgspec
 
 from ...fabric.shards import Stream
 from ...kernel import Call
-from ...store import Table
+from ...store import Scope, Table
 from . import limits
 from .errors import LimitExceededException
 from .service import kinesis
@@ -27,7 +27,7 @@ _ONE = "streams"
 @kinesis.operation
 def describe_limits(call: Call) -> dict[str, Any]:
     """How many shards and streams on demand there are, and how many there may be."""
-    tally = _tally(call)
+    tally = tally_of(call)
     return {"ShardLimit": most(call, limits.SHARDS), "OpenShardCount": tally.shards,
             "OnDemandStreamCount": tally.on_demand, "OnDemandStreamCountLimit": limits.ON_DEMAND_STREAMS}
 
@@ -45,14 +45,29 @@ def most(call: Call, of: tuple[int, int]) -> int:
 
 def count(call: Call, before: Stream | None, after: Stream | None) -> None:
     """Keep count of a stream that came, went or changed."""
-    tally = _tally(call)
+    tally = tally_of(call)
     _tallies.put(call, _ONE, record=Tally(tally.shards + _open(after) - _open(before),
                                           tally.on_demand + _on_demand(after) - _on_demand(before)))
 
 
+def weigh(stream: Stream) -> tuple[int, int]:
+    """What a stream counts for: its open shards, and whether it is on demand."""
+    return _open(stream), _on_demand(stream)
+
+
+def put_tally(scope: Scope, shards: int, on_demand: int) -> None:
+    """Say how many there are."""
+    _tallies.put(scope, _ONE, record=Tally(shards, on_demand))
+
+
+def tally_of(scope: Scope) -> Tally:
+    """How many there are said to be."""
+    return _tallies.get(scope, _ONE) or Tally()
+
+
 def admit_shards(call: Call, more: int) -> None:
     """There may be so many more open shards."""
-    have, limit = _tally(call).shards, most(call, limits.SHARDS)
+    have, limit = tally_of(call).shards, most(call, limits.SHARDS)
     if have + more > limit:
         raise LimitExceededException(
             f"This request would exceed the shard limit for the account {call.account} in {call.region}. "
@@ -64,14 +79,10 @@ def admit_shards(call: Call, more: int) -> None:
 
 def admit_on_demand(call: Call) -> None:
     """There may be another stream on demand."""
-    if _tally(call).on_demand >= limits.ON_DEMAND_STREAMS:
+    if tally_of(call).on_demand >= limits.ON_DEMAND_STREAMS:
         raise LimitExceededException(
             f"The account {call.account} has {limits.ON_DEMAND_STREAMS} streams on demand in {call.region} "
             "already, and may have no more.")
-
-
-def _tally(call: Call) -> Tally:
-    return _tallies.get(call, _ONE) or Tally()
 
 
 def _open(stream: Stream | None) -> int:

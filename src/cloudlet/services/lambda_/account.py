@@ -22,23 +22,23 @@ class Usage(msgspec.Struct):
     functions: int = 0
 
 
-_usage = Table("lambda.usage", Usage)
+usage = Table("lambda.usage", Usage)
 
 
 def count(call: Call, *, code_size: int = 0, functions: int = 0) -> None:
     """More code, or less, and more functions; an error if it is more code than an account may have."""
-    used = _usage.get(call) or Usage()
+    used = usage.get(call) or Usage()
     used.code_size += code_size
     used.functions += functions
     if code_size > 0 and used.code_size > CODE_STORAGE:
         raise CodeStorageExceededException
-    _usage.put(call, record=used)
+    usage.put(call, record=used)
 
 
 @lambda_.operation
 def get_account_settings(call: Call) -> dict[str, Any]:
     """The account's quotas, and what of them is used."""
-    used = _usage.get(call) or Usage()
+    used = usage.get(call) or Usage()
     return {
         "AccountLimit": {
             "TotalCodeSize": CODE_STORAGE,

@@ -11,6 +11,7 @@ from ...arn import Arn
 from ...store import Table
 from ...store.integrity import Examination, View
 from ...store.keys import Key
+from .account import Usage, usage
 from .durable.executions import Entry, by_status, executions
 from .layers import layers
 from .records import functions, versions
@@ -37,9 +38,24 @@ def examine(exam: Examination) -> None:
             if layer.blob and not exam.need("lambda", layer.blob, arn, arn):
                 exam.found("lambda", "body", arn, f"its package {layer.blob} is missing", _FORGET,
                            partial(_forget, exam, view, layers, (name, number), arn))
+    _examine_usage(exam)
     exam.answer_for(lambda owner: owner.startswith("arn:") and ":lambda:" in owner)
     _examine_urls(exam)
     _examine_executions(exam)
+
+
+def _examine_usage(exam: Examination) -> None:
+    """An account's quota counts its functions, and the bytes of all their versions and of layers."""
+    names = (functions.name, versions.name, layers.name, usage.name)
+    for place in sorted({(shelf.account, shelf.region) for shelf in exam.shelves if shelf.name in names}):
+        view = View(exam.tx, *place)
+        found = {"functions": sum(1 for _ in exam.records(view, functions)),
+                 "bytes": sum(record.code_size for table in (versions, layers)
+                              for _, record in exam.records(view, table))}
+        said = usage.get(view) or Usage()
+        right = Usage(found["bytes"], found["functions"])
+        exam.tally("lambda", " ".join(place), {"functions": said.functions, "bytes": said.code_size}, found,
+                   partial(usage.put, view, record=right))
 
 
 def _examine_urls(exam: Examination) -> None:

@@ -12,14 +12,15 @@ import binascii
 import errno
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from ...errors import AwsError
 from ...kernel import Call, Conversation
-from ...store import Blobs, Writer
+from ...store import Blobs, Unsettled, Writer
 from ...wire.http import Request
 from . import checksums, errors, sealing
 from .checksums import Digests
@@ -111,6 +112,20 @@ def drop(received: Received) -> None:
     """A body that nothing refers to is not wanted after all; one that is another's is left to him."""
     if isinstance(received.file, Writer):
         received.file.drop()
+
+
+@contextmanager
+def dropped_unless_kept(received: Received | None) -> Iterator[None]:
+    """Drop a body if the block that refers to it fails; left to the sweep if it may have been kept after all.
+
+    That is so of a commit whose answer was lost, and of a request that is broken off while it commits.
+    """
+    try:
+        yield
+    except Exception as error:
+        if received and not isinstance(error, Unsettled):
+            drop(received)
+        raise
 
 
 class Reading:

@@ -117,6 +117,7 @@ def delete_bucket(call: Call, bucket: str, expected_bucket_owner: str | None = N
     """The bucket is no more; it must be empty, but for uploads that were never completed."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:DeleteBucket")
+    buckets.alone(call, bucket)  # who puts something into it reads it steady
     if any(objects.items(call, bucket, limit=1)) or any(older.items(call, bucket, limit=1)):
         raise errors.BucketNotEmpty(BucketName=bucket)
     if are_attached(call, bucket, found.account, found.region):

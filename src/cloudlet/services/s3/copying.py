@@ -125,12 +125,10 @@ async def _copy(call: Conversation, copy: Copy, asked: str) -> dict[str, Any] | 
     elif source.obj.parts or algorithm != kept:
         digests = await _digest(call, source, 0, source.obj.size, algorithm)
         new = Received(Piece(-1), digests.md5.digest(), algorithm, digests.text(algorithm))
-    done = None
-    try:
+    with bodies.dropped_unless_kept(new):
         done = await call.transact(partial(_finish, copy=copy, source=source, planned=planned, new=new))
-    finally:
-        if done is None and new is not None:
-            bodies.drop(new)
+    if done is None and new is not None:
+        bodies.drop(new)
     return done
 
 
@@ -164,11 +162,10 @@ async def upload_part_copy(
         start, stop = ranges.of_copy(copy_source_range, size) if copy_source_range else (0, size)
         received = await _duplicate(call, source, start, stop, upload.algorithm or checksums.DEFAULT, secret)
         finish = partial(_finish_part, prepare, source, upload_id, part_number, received)
-        try:
+        with bodies.dropped_unless_kept(received):
             done = await call.transact(finish)
-        finally:
-            if done is None:
-                bodies.drop(received)
+        if done is None:
+            bodies.drop(received)
     return done
 
 

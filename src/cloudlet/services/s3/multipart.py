@@ -19,7 +19,7 @@ from .encryption import Asked, CustomerKey
 from .lifecycle import expiration_of
 from .limits import PAGE_LIMIT, PART_MINIMUM, PARTS_LIMIT
 from .names import check_key
-from .nouns import Bucket, Object, Part, Upload, find_bucket, objects, parts, uploads
+from .nouns import Bucket, Object, Part, Upload, buckets, find_bucket, objects, parts, uploads
 from .owners import owner
 from .pages import LAST, Cursor, Page, begin, check_limit, encoder, shown_prefixes
 from .service import s3
@@ -70,6 +70,7 @@ def _begin(call: Call, bucket: Bucket, key: str, obj: Object, algorithm: str,
                                     "header.")
     kind = checksums.kind_of(algorithm, checksum_type.upper()) if algorithm else ""
     upload_id = call.ids.text(64)
+    buckets.steady(call, bucket.name)
     uploads.put(call, bucket.name, check_key(key), upload_id, record=Upload(
         call.now_ms, call.account, obj, algorithm, kind))
     return {"Bucket": bucket.name, "Key": key, "UploadId": upload_id, **encryption.shown(obj.envelope),
@@ -111,11 +112,8 @@ async def upload_part(
         return {"ETag": conditions.quoted(etag), **encryption.shown(upload.draft.envelope),
                 checksums.member(received.algorithm): received.checksum}
 
-    try:
+    with bodies.dropped_unless_kept(received):
         return await call.transact(finish)
-    except BaseException:
-        bodies.drop(received)
-        raise
 
 
 @s3.operation
@@ -135,6 +133,7 @@ def complete_multipart_upload(
     known = objects.get(call, found.name, raw)
     if known is not None and known.upload == upload_id:
         return _completed(call, found, key, known)  # asked once more, as a client does that heard no answer
+    uploads.alone(call, found.name, raw, upload_id)  # no part comes any more
     upload = find_upload(call, found.name, raw, upload_id)
     customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
     envelope = upload.draft.envelope
@@ -175,6 +174,7 @@ def abort_multipart_upload(call: Call, bucket: str, key: str, upload_id: str,
         access.authorize(call, found, "s3:AbortMultipartUpload", key)
     if if_match_initiated_time and int(if_match_initiated_time.timestamp()) != upload.started_ms // 1000:
         raise errors.PreconditionFailed(Condition="x-amz-if-match-initiated-time")
+    uploads.alone(call, found.name, raw, upload_id)  # no part comes any more
     discard_upload(call, found.name, raw, upload_id)
 
 
@@ -265,6 +265,7 @@ def admit_part(call: Call, bucket: str, key: str, upload_id: str, number: int,
     """The upload, if the caller may add part ``number`` to it."""
     found = find_bucket(call, bucket, expected_owner)
     access.authorize(call, found, "s3:PutObject", key)
+    uploads.steady(call, found.name, check_key(key), upload_id)
     if not 1 <= number <= PARTS_LIMIT:
         raise errors.InvalidArgument(f"Part number must be an integer between 1 and {PARTS_LIMIT}, inclusive",
                                      ArgumentName="partNumber", ArgumentValue=number)

@@ -85,11 +85,8 @@ async def take(call: Conversation, incoming: Incoming, prepare: Callable[[Call],
             content = msgspec.structs.replace(received, piece=sealing.sealed(received.piece, secret, nonce))
         return keep(call, found, key, obj, content, event)
 
-    try:
+    with bodies.dropped_unless_kept(received):
         return await call.transact(finish)
-    except BaseException:
-        bodies.drop(received)
-        raise
 
 
 def admit(call: Call, bucket: str, key: str, wish: Wish, expected_owner: str | None,

@@ -7,7 +7,7 @@ begins with it, so that an id leads straight to its row.
 from ...kernel import Call
 from . import errors, replicas
 from .discarding import discard_content, keep_content
-from .nouns import Bucket, Null, Object, Piece, nulls, objects, older
+from .nouns import Bucket, Null, Object, Piece, buckets, nulls, objects, older
 
 NULL = "null"
 _DIGITS, _RANDOM = 16, 16
@@ -58,6 +58,7 @@ def latest_older(call: Call, bucket: Bucket, key: bytes) -> Object | None:
 
 def put(call: Call, bucket: Bucket, key: bytes, obj: Object, pieces: list[Piece]) -> Object | None:
     """Make ``obj`` the current version; what it replaced for good comes back."""
+    buckets.steady(call, bucket.name)
     current = objects.get(call, bucket.name, key)
     replaced = _make_room(call, bucket, key, current)
     _number(call, bucket, key, obj, current)
@@ -69,6 +70,7 @@ def put(call: Call, bucket: Bucket, key: bytes, obj: Object, pieces: list[Piece]
 
 def insert(call: Call, bucket: Bucket, key: bytes, obj: Object, pieces: list[Piece]) -> None:
     """Put a version that has an id and a place in the order already, made by another bucket."""
+    buckets.steady(call, bucket.name)
     current, newest = objects.get(call, bucket.name, key), latest_older(call, bucket, key)
     keep_content(call, bucket.name, key, obj, pieces)
     is_newest = obj.sequence > max((one.sequence for one in (current, newest) if one), default=0)
@@ -91,6 +93,9 @@ def mark_deleted(call: Call, bucket: Bucket, key: bytes, owner: str) -> Object |
             objects.delete(call, bucket.name, key)
             discard_content(call, bucket.name, key, current)
         return None
+    buckets.steady(call, bucket.name)
+    if current is None:
+        objects.steady(call, bucket.name, key)  # who puts one just now comes before or after the marker
     marker = Object(0, "", call.now_ms, owner, marker=True)
     _make_room(call, bucket, key, current)
     _number(call, bucket, key, marker, current)

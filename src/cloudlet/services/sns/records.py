@@ -85,7 +85,7 @@ topics = Table("sns.topics", Topic)
 subscriptions = Table("sns.subscriptions", Subscription, indexes={
     "endpoint": lambda one: (one.topic, one.protocol, one.endpoint)})
 paces = Table("sns.paces", Pace)
-_counts = Table("sns.counts", Counts)
+counts = Table("sns.counts", Counts)
 
 
 def lookup(call: Call, arn: str, parameter: str = "TopicArn") -> tuple[Call, Topic]:
@@ -140,24 +140,24 @@ def keep(call: Call, old: Subscription | None, new: Subscription | None) -> None
     """Write a subscription that was ``old`` (or remove it), and count it."""
     either = new or old
     assert either
-    counts = counts_of(call, either.topic)
+    kept = counts_of(call, either.topic)
     for one, sign in ((old, -1), (new, 1)):
         if one is not None:
-            counts.confirmed += sign * one.confirmed
-            counts.pending += sign * (not one.confirmed)
-            counts.filters += sign * bool(one.filter)
+            kept.confirmed += sign * one.confirmed
+            kept.pending += sign * (not one.confirmed)
+            kept.filters += sign * bool(one.filter)
     if new is None:
-        counts.deleted += 1
+        kept.deleted += 1
         subscriptions.delete(call, either.topic, either.id)
         paces.delete(call, either.topic, either.id)
     else:
         subscriptions.put(call, new.topic, new.id, record=new)
-    _counts.put(call, either.topic, record=counts)
+    counts.put(call, either.topic, record=kept)
 
 
 def counts_of(call: Call, topic: str) -> Counts:
     """How many subscriptions the topic has."""
-    return _counts.get(call, topic) or Counts()
+    return counts.get(call, topic) or Counts()
 
 
 def forget(call: Call, topic: str) -> None:
@@ -165,7 +165,7 @@ def forget(call: Call, topic: str) -> None:
     for key, _ in list(subscriptions.items(call, topic)):
         subscriptions.delete(call, *key)
         paces.delete(call, *key)
-    _counts.delete(call, topic)
+    counts.delete(call, topic)
     topics.delete(call, topic)
 
 

@@ -7,10 +7,12 @@ lies aside, of the least noisy tenant first. Once a tenant is quiet again, its m
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from ...kernel import Call
-from ...store import Agenda, Due, Table
+from ...store import Agenda, Due, Scope, Table
 from . import limits, tally
 from .message import Message
 
@@ -24,37 +26,37 @@ class Count(msgspec.Struct, array_like=True):
     messages: int
 
 
-_ready = Agenda("sqs.ready", Message)
-_aside = Agenda("sqs.aside", Message)
-_tenants = Table("sqs.tenants", Count)  # in flight
-_crowds = Table("sqs.crowds", Count)  # aside; of few groups at once
+ready = Agenda("sqs.ready", Message)
+aside = Agenda("sqs.aside", Message)
+tenants = Table("sqs.tenants", Count)  # in flight
+crowds = Table("sqs.crowds", Count)  # aside; of few groups at once
 
 
 def add(call: Call, home: str, place: str, message: Message) -> None:
     """It can be had from now on."""
-    _ready.add(call, home, at_ms=message.sent_ms, id=place, work=message)
+    ready.add(call, home, at_ms=message.sent_ms, id=place, work=message)
 
 
 def draw(call: Call, home: str, limit: int) -> list[Due[Message]]:
     """Take out up to ``limit`` messages, those of noisy tenants last."""
     loads = dict[str, int]()
     page = _quiet(call, home, limit, loads)
-    crowds = [str(key[1]) for key, _ in _crowds.items(call, home)]
-    if not crowds:
+    groups = [str(key[1]) for key, _ in crowds.items(call, home)]
+    if not groups:
         for due in page:
-            _ready.remove(call, home, at_ms=due.at_ms, id=due.id)
+            ready.remove(call, home, at_ms=due.at_ms, id=due.id)
         return page
     found = [(due, "") for due in page]
-    loud = [group for group in crowds if _load(call, home, group, loads)]
-    for group in crowds:
+    loud = [group for group in groups if _load(call, home, group, loads)]
+    for group in groups:
         if group not in loud:
-            found += [(due, group) for due in _aside.due(call, home, group, now_ms=call.now_ms, limit=limit)]
-    if len(loud) < len(crowds):
+            found += [(due, group) for due in aside.due(call, home, group, now_ms=call.now_ms, limit=limit)]
+    if len(loud) < len(groups):
         found.sort(key=lambda one: (one[0].at_ms, one[0].id))
     del found[limit:]
     for group in sorted(loud, key=loads.__getitem__):
         if len(found) < limit:
-            found += [(due, group) for due in _aside.due(
+            found += [(due, group) for due in aside.due(
                 call, home, group, now_ms=call.now_ms, limit=limit - len(found))]
     for due, group in found:
         _take_out(call, home, due.at_ms, due.id, group)
@@ -63,22 +65,22 @@ def draw(call: Call, home: str, limit: int) -> list[Due[Message]]:
 
 def get(call: Call, home: str, at_ms: int, place: str, group: str) -> Message | None:
     """A message that can be had, if it is there."""
-    found = _ready.get(call, home, at_ms=at_ms, id=place)
-    return found if found or not group else _aside.get(call, home, group, at_ms=at_ms, id=place)
+    found = ready.get(call, home, at_ms=at_ms, id=place)
+    return found if found or not group else aside.get(call, home, group, at_ms=at_ms, id=place)
 
 
 def remove(call: Call, home: str, at_ms: int, place: str, group: str) -> None:
     """Forget it."""
-    lies_aside = group and _aside.get(call, home, group, at_ms=at_ms, id=place) is not None
+    lies_aside = group and aside.get(call, home, group, at_ms=at_ms, id=place) is not None
     _take_out(call, home, at_ms, place, group if lies_aside else "")
 
 
 def expire(call: Call, home: str, before_ms: int, limit: int) -> int:
     """Forget up to ``limit`` messages that were sent by then, and as many of each tenant with some aside."""
-    old = [(due, "") for due in _ready.due(call, home, now_ms=before_ms, limit=limit)]
-    for key, _ in list(_crowds.items(call, home)):
+    old = [(due, "") for due in ready.due(call, home, now_ms=before_ms, limit=limit)]
+    for key, _ in list(crowds.items(call, home)):
         group = str(key[1])
-        old += [(due, group) for due in _aside.due(call, home, group, now_ms=before_ms, limit=limit)]
+        old += [(due, group) for due in aside.due(call, home, group, now_ms=before_ms, limit=limit)]
     for due, group in old:
         _take_out(call, home, due.at_ms, due.id, group)
     return len(old)
@@ -86,30 +88,38 @@ def expire(call: Call, home: str, before_ms: int, limit: int) -> int:
 
 def earliest_ms(call: Call, home: str) -> int | None:
     """When the oldest was sent; None if there is none."""
-    moments = [_ready.earliest_ms(call, home)]
-    moments += [_aside.earliest_ms(call, home, str(key[1])) for key, _ in _crowds.items(call, home)]
+    moments = [ready.earliest_ms(call, home)]
+    moments += [aside.earliest_ms(call, home, str(key[1])) for key, _ in crowds.items(call, home)]
     return min((moment for moment in moments if moment is not None), default=None)
 
 
 def weigh(call: Call, home: str, group: str, more: int) -> None:
     """So many more (or fewer) messages of a group are in flight."""
     if group:
-        _add(call, _tenants, home, group, more)
+        _add(call, tenants, home, group, more)
+
+
+def count_again(scope: Scope, table: Table[Count], home: str, counts: Mapping[str, int]) -> None:
+    """Say how many messages of each group there are, in flight or aside."""
+    for key, _ in list(table.items(scope, home)):
+        table.delete(scope, *key)
+    for group, messages in counts.items():
+        table.put(scope, home, group, record=Count(messages))
 
 
 def clear(call: Call, home: str, limit: int) -> int:
     """Forget up to ``limit`` messages of either kind, and tenants; how many that were."""
     found = 0
-    for due in list(_ready.items(call, home, limit=limit)):
-        _ready.remove(call, home, at_ms=due.at_ms, id=due.id)
+    for due in list(ready.items(call, home, limit=limit)):
+        ready.remove(call, home, at_ms=due.at_ms, id=due.id)
         found += 1
-    for key, _ in list(_crowds.items(call, home, limit=1)):
+    for key, _ in list(crowds.items(call, home, limit=1)):
         group = str(key[1])
-        for due in list(_aside.items(call, home, group, limit=limit)):
+        for due in list(aside.items(call, home, group, limit=limit)):
             _take_out(call, home, due.at_ms, due.id, group)
             found += 1
-    for key, _ in list(_tenants.items(call, home, limit=limit)):
-        _tenants.delete(call, *key)
+    for key, _ in list(tenants.items(call, home, limit=limit)):
+        tenants.delete(call, *key)
         found += 1
     return found
 
@@ -118,7 +128,7 @@ def _quiet(call: Call, home: str, limit: int, loads: dict[str, int]) -> list[Due
     """The oldest that are not of noisy tenants, whose are set aside on the way."""
     at_once = limit
     for _ in range(_MOST):
-        page = _ready.due(call, home, now_ms=call.now_ms, limit=at_once)
+        page = ready.due(call, home, now_ms=call.now_ms, limit=at_once)
         loud = [due for due in page if due.work.group and _load(call, home, due.work.group, loads)]
         if not loud:
             break
@@ -135,7 +145,7 @@ def _quiet(call: Call, home: str, limit: int, loads: dict[str, int]) -> list[Due
 def _load(call: Call, home: str, group: str, loads: dict[str, int]) -> int:
     """How many messages of a noisy tenant are in flight; 0 if it is quiet."""
     if group not in loads:
-        tenant = _tenants.get(call, home, group)
+        tenant = tenants.get(call, home, group)
         mine = tenant.messages if tenant else 0
         noisy = mine >= limits.NOISY_IN_FLIGHT and \
             mine * 100 > tally.total(call, home).in_flight * limits.NOISY_PERCENT
@@ -145,18 +155,18 @@ def _load(call: Call, home: str, group: str, loads: dict[str, int]) -> int:
 
 def _set_aside(call: Call, home: str, due: Due[Message]) -> None:
     group = due.work.group
-    _ready.remove(call, home, at_ms=due.at_ms, id=due.id)
-    _aside.add(call, home, group, at_ms=due.at_ms, id=due.id, work=due.work)
-    _add(call, _crowds, home, group, 1)
+    ready.remove(call, home, at_ms=due.at_ms, id=due.id)
+    aside.add(call, home, group, at_ms=due.at_ms, id=due.id, work=due.work)
+    _add(call, crowds, home, group, 1)
 
 
 def _take_out(call: Call, home: str, at_ms: int, place: str, group: str) -> None:
     """Remove a message from ready or, if a group is said, from what that has aside."""
     if not group:
-        _ready.remove(call, home, at_ms=at_ms, id=place)
+        ready.remove(call, home, at_ms=at_ms, id=place)
         return
-    _aside.remove(call, home, group, at_ms=at_ms, id=place)
-    _add(call, _crowds, home, group, -1)
+    aside.remove(call, home, group, at_ms=at_ms, id=place)
+    _add(call, crowds, home, group, -1)
 
 
 def _add(call: Call, table: Table[Count], home: str, group: str, more: int) -> None:

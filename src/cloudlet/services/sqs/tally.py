@@ -11,7 +11,7 @@ old) is written by whoever touches the queue next; see ``settle`` in :mod:`.stan
 import msgspec
 
 from ...kernel import Call
-from ...store import Table
+from ...store import Scope, Table
 
 _SHARDS = 16  # one for each last digit of a request's id
 
@@ -46,13 +46,14 @@ def room(call: Call, home: str, limit: int) -> int:
     return limit - total(call, home).in_flight
 
 
-def total(call: Call, home: str) -> Tally:
+def total(call: Scope, home: str) -> Tally:
     """All tallies of a queue together."""
     found = Tally()
     for _, one in _tallies.items(call, home):
         found.ready += one.ready
         found.in_flight += one.in_flight
         found.delayed += one.delayed
+        found.sequence = max(found.sequence, one.sequence)
     return found
 
 
@@ -61,12 +62,12 @@ def the_one(call: Call, home: str) -> Tally:
     return _tallies.get(call, home, 0) or Tally()
 
 
-def keep(call: Call, home: str, tally: Tally) -> None:
+def keep(call: Scope, home: str, tally: Tally) -> None:
     """Write a FIFO queue's tally."""
     _tallies.put(call, home, 0, record=tally)
 
 
-def forget(call: Call, home: str) -> None:
+def forget(call: Scope, home: str) -> None:
     """The home is cleared."""
     for (_, shard), _ in list(_tallies.items(call, home)):
         _tallies.delete(call, home, shard)
