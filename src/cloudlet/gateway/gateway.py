@@ -11,6 +11,7 @@ from ..kernel import Kernel, Service
 from ..kernel.faults import AnswerLost
 from ..kernel.front import Front
 from ..kernel.visitors import Visitors
+from ..kernel.witnesses import Heard, Witnesses
 from ..store import StoreError
 from ..telemetry import Trace
 from ..wire import awsjson, eventstream, protocols
@@ -41,6 +42,8 @@ class Gateway:
         self._browsers = Browsers(kernel, self._router)
         self.lines = Lines(kernel, self._authenticator)
         kernel.provide(Visitors(self._authenticator.visitor_of))
+        self._witnesses = Witnesses()
+        kernel.provide(self._witnesses)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong becomes an answer too."""
@@ -70,8 +73,31 @@ class Gateway:
             return Response(500, {"content-type": "application/json"}, b'{"message":"Internal Server Error"}')
 
     async def _serve(self, request: Request) -> Response:
-        """AWS's API: parse, invoke, render."""
-        request_id = self._kernel.ids.uuid()
+        """AWS's API: answer, and let the service hear of it that wants to."""
+        heard = Heard(self._kernel.ids.uuid(), request, self._kernel.clock.now_ms())
+        self._witnesses.begin(heard)
+        try:
+            response = await self._answer(request, heard)
+        finally:
+            self._witnesses.end(heard)
+        if heard.notes:
+            await self._tell(heard, response)
+        return response
+
+    async def _tell(self, heard: Heard, response: Response) -> None:
+        """Whatever becomes of that, the answer stands."""
+        hears = self._kernel.services[heard.service].hears
+        assert hears, "a service that has no witness has noted something"
+        principal = heard.principal
+        try:
+            await hears(self._kernel.conversation(principal, heard.service, account=account_of(principal)),
+                        heard, response)
+        except Exception:
+            log.exception("what %s should have heard of %s is lost", heard.service, heard.id)
+
+    async def _answer(self, request: Request, heard: Heard) -> Response:
+        """Parse, invoke, render."""
+        request_id = heard.id
         signed = claim_of(request)
         service: Service | None = None
         wire: protocols.Wire = awsjson
@@ -83,11 +109,15 @@ class Gateway:
                 raise RequestHeaderSectionTooLarge
             principal = await self._authenticator.principal_of(request, signed, name)
             spec, params = await self._read(request, wire, service)
+            heard.service, heard.operation, heard.params, heard.principal = name, spec.name, params, principal
+            heard.signed, heard.presigned = signed is not None, bool(signed and signed.presigned)
+            heard.algorithm = signed.algorithm if signed else ""
             result = await self._kernel.invoke(
                 principal, name, spec.name, params, account=account_of(principal),
                 region=signed.region if signed and signed.region else _REGION,
                 trace=Trace.parse(request.headers.get("x-amzn-trace-id", "")), id=request_id,
                 as_json=wire is awsjson)
+            heard.result = result
             if spec.events_out:
                 plain = {name: value for name, value in result.items() if name not in spec.events_out}
                 head = wire.render(plain, spec, request_id)
@@ -97,6 +127,7 @@ class Gateway:
         except AnswerLost as lost:
             raise ConnectionResetError(str(lost)) from None
         except AwsError as error:
+            heard.error = error
             response = self._refuse(error, service, wire, request, request_id)
         except StoreError as error:  # before the kernel had it
             response = self._refuse(ServiceUnavailable(str(error)), service, wire, request, request_id)

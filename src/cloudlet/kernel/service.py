@@ -103,6 +103,7 @@ class Service:
         self.form: Callable[..., Any] | None = None
         self.grants: Callable[..., Any] | None = None
         self.find_role: Callable[..., Any] | None = None
+        self.hears: Callable[..., Any] | None = None
         self._names = {xform_name(name): name for name in self.model.operation_names}
         self._invalid = ValidationError if self.model.protocols[0] == "query" else ValidationException
 
@@ -164,6 +165,11 @@ class Service:
             self.resources[type_name] = resource
             return resource
         return register
+
+    def witness(self, function: F) -> F:
+        """Let ``function`` hear how requests were answered (see :mod:`cloudlet.kernel.witnesses`)."""
+        self.hears = function
+        return function
 
     def identities(self, function: F) -> F:
         """What principals that this service made may do (see :mod:`cloudlet.kernel.permissions`)."""

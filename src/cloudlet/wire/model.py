@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ..errors import AwsError
+from .http import Request
 from .shapes import Member, Shape
 
 _FORMAT = "3"  # of the cache; raise it when ``_strip`` changes
@@ -50,6 +51,8 @@ class Dialect(msgspec.Struct, frozen=True):
     unreadable: Callable[[str, str], AwsError] | None = None
     # raises where an operation does not take one of the request's headers, though no member stands for it
     headers: Callable[[str, Mapping[str, str]], None] | None = None
+    # raises where a document is not what the request says of it, beside its Content-MD5
+    intact: Callable[[str, Request], None] | None = None
 
 
 class OperationModel:

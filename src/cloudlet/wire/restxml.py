@@ -30,6 +30,8 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
         if "content-md5" in request.headers and not spec.streams_in and not _is_intact(request):
             error = SerializationException("The body is not what its Content-MD5 says.")
             raise unreadable("digest", str(error)) if unreadable else error
+        if spec.service.dialect.intact and not spec.streams_in:
+            spec.service.dialect.intact(spec.name, request)
         return rest.parse(request, spec, body)
     except SerializationException as error:
         raise (unreadable("request", str(error)) if unreadable else error) from None

@@ -51,8 +51,6 @@ def test_the_expected_owner_must_be_the_owner(s3, bucket, refused):
 
 def test_a_member_that_is_not_honoured_is_refused(s3, bucket, refused):
     with refused("NotHonoured"):
-        s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration={"Payer": "Requester"})
-    with refused("NotHonoured"):
         s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="aws:kms:dsse")
     with refused("NotHonoured"):
         s3.put_object(Bucket=bucket, Key="k", StorageClass="OUTPOSTS")

@@ -180,6 +180,31 @@ def test_a_stack_s_buckets_are_replicated(cloudlet, s3, eventually):
     assert rules[0]["Transitions"] == [{"Days": 5, "StorageClass": "GLACIER"}]
 
 
+def test_what_is_changed_about_a_replica_comes_back_if_it_shall(s3, pair, bucket, eventually):
+    both = {"SourceSelectionCriteria": {"ReplicaModifications": {"Status": "Enabled"}}}
+    source, target = pair
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    replicate(s3, source, rule(target))
+    replicate(s3, target, rule(source, **both), rule(bucket, Priority=2, **both))
+
+    def tags(where):
+        return lambda: {one["Key"] for one in s3.get_object_tagging(Bucket=where, Key="k")["TagSet"]}
+
+    s3.put_object(Bucket=source, Key="k", Body=b"x")
+    assert eventually(status(s3, source), "COMPLETED") == "COMPLETED"
+    s3.put_object_tagging(Bucket=target, Key="k", Tagging={"TagSet": [{"Key": "back", "Value": ""}]})
+    assert eventually(tags(source), {"back"}) == {"back"}
+    assert (status(s3, source)(), status(s3, target)()) == ("COMPLETED", "REPLICA")
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)  # a replica is not copied on
+    s3.put_object_tagging(Bucket=source, Key="k", Tagging={"TagSet": [{"Key": "there", "Value": ""}]})
+    assert eventually(tags(target), {"there"}) == {"there"}
+    replicate(s3, target, rule(source))
+    s3.put_object_tagging(Bucket=target, Key="k", Tagging={"TagSet": []})
+    s3.put_object(Bucket=target, Key="own", Body=b"x")
+    assert eventually(status(s3, target, "own"), "COMPLETED") == "COMPLETED"
+    assert tags(source)() == {"there"}
+
+
 def test_a_rule_that_can_t_be_kept_is_refused(s3, pair, bucket, refused):
     source, target = pair
     with refused("InvalidRequest"):

@@ -1,5 +1,6 @@
 """S3 Select: rows chosen by SQL, in each form, and nothing of the machine besides."""
 
+import bz2
 import gzip
 import json
 
@@ -110,17 +111,81 @@ def test_an_expression_can_do_nothing_else(select, refused, expression, code):
         select(PEOPLE, expression, USE)
 
 
-def test_what_can_t_be_selected_from_is_refused(s3, bucket, select, refused):
-    for given in ({"CompressionType": "BZIP2", **USE}, {"CSV": {"RecordDelimiter": ";"}}):
-        with refused("NotHonoured"):
+def test_what_can_t_be_selected_from_is_refused(select, refused):
+    for given, code in (({"CompressionType": "BZIP2", **USE}, "InvalidCompressionFormat"),
+                        ({"CompressionType": "ZSTD", **USE}, "InvalidCompressionFormat"),
+                        ({"CSV": {"RecordDelimiter": ";"}}, "NotHonoured")):
+        with refused(code):
             select(PEOPLE, "SELECT * FROM S3Object", given)
-    s3.put_object(Bucket=bucket, Key="sealed", Body=PEOPLE, ServerSideEncryption="aws:kms")
-    with refused("NotHonoured"):
+    with refused("TruncatedInput"):
+        select(bz2.compress(PEOPLE)[:-9], "SELECT * FROM S3Object", {"CompressionType": "BZIP2", **USE})
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_rows_of_what_bzip2_packed(select, streams):
+    body = b"".join(b"%d,%s\n" % (n, b"x" * 50) for n in range(40_000))
+    packed = bz2.compress(body) if streams == 1 else bz2.compress(body[:99]) + bz2.compress(body[99:])
+    given = {"CompressionType": "BZIP2", "CSV": {}}
+    assert select(packed, "SELECT count(*), sum(CAST(_1 AS INT)) FROM S3Object", given) == "40000,799980000\n"
+
+
+@pytest.mark.parametrize("padding", [0, 60_000])  # in the store, or in a file
+@pytest.mark.parametrize("by", ["kms", "customer"])
+def test_rows_of_what_is_encrypted(s3, bucket, refused, by, padding):
+    kms = {"ServerSideEncryption": "aws:kms"}
+    own = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    s3.put_object(Bucket=bucket, Key="k", Body=PEOPLE + b"x" * padding, **(kms if by == "kms" else own))
+    ask = {"Bucket": bucket, "Key": "k", "Expression": "SELECT age FROM S3Object LIMIT 3",
+           "ExpressionType": "SQL", "InputSerialization": USE, "OutputSerialization": {"CSV": {}}}
+    answer = s3.select_object_content(**ask, **(own if by == "customer" else {}))
+    assert [event["Records"]["Payload"] for event in answer["Payload"] if "Records" in event] == [
+        b"36\n7\n60\n"]
+    if by == "customer":
+        with refused("InvalidRequest"):
+            s3.select_object_content(**ask)
+
+
+NUMBERS = b"".join(b"%04d\n" % n for n in range(100))  # five bytes each
+
+
+@pytest.mark.parametrize(("wanted", "first", "count"), [
+    ({"Start": 0, "End": 0}, 0, 1), ({"Start": 0, "End": 5}, 0, 2), ({"Start": 1, "End": 4}, None, 0),
+    ({"Start": 5, "End": 14}, 1, 2), ({"Start": 6, "End": 15}, 2, 2), ({"Start": 490}, 98, 2),
+    ({"End": 10}, 98, 2), ({"End": 11}, 98, 2), ({"Start": 0, "End": 10_000}, 0, 100)])
+def test_a_range_has_the_records_that_start_in_it(s3, bucket, wanted, first, count):
+    s3.put_object(Bucket=bucket, Key="k", Body=NUMBERS)
+    answer = list(s3.select_object_content(
+        Bucket=bucket, Key="k", Expression="SELECT _1 FROM S3Object", ExpressionType="SQL",
+        InputSerialization={"CSV": {}}, OutputSerialization={"CSV": {}}, ScanRange=wanted)["Payload"])
+    rows = b"".join(event["Records"]["Payload"] for event in answer if "Records" in event).split()
+    assert rows == [b"%04d" % n for n in range(first or 0, (first or 0) + count)]
+    assert answer[-2]["Stats"]["Details"]["BytesScanned"] == 5 * count
+
+
+def test_ranges_in_turn_have_each_record_once(s3, bucket):
+    lines = b"".join(json.dumps({"n": n, "more": "x" * (n % 7)}).encode() + b"\n" for n in range(200))
+    csv = b"n,more\n" + b"".join(b"%d,%s\n" % (n, b"x" * (n % 7)) for n in range(200))
+    for body, given in ((lines, {"JSON": {"Type": "LINES"}}), (csv, USE)):
+        s3.put_object(Bucket=bucket, Key="k", Body=body)
+        rows = b""
+        for start in range(0, len(body), 501):
+            answer = s3.select_object_content(
+                Bucket=bucket, Key="k", Expression="SELECT s.n FROM S3Object s", ExpressionType="SQL",
+                InputSerialization=given, OutputSerialization={"CSV": {}},
+                ScanRange={"Start": start, "End": start + 500})
+            rows += b"".join(one["Records"]["Payload"] for one in answer["Payload"] if "Records" in one)
+        assert rows.split() == [b"%d" % n for n in range(200)]
+
+
+@pytest.mark.parametrize(("wanted", "given", "code"), [
+    ({"Start": 900, "End": 901}, {"CSV": {}}, "InvalidScanRange"),
+    ({"Start": 9, "End": 3}, {"CSV": {}}, "InvalidScanRange"),
+    ({"Start": 0, "End": 3}, {"CSV": {}, "CompressionType": "GZIP"}, "UnsupportedScanRangeInput"),
+    ({"Start": 0, "End": 3}, {"JSON": {"Type": "DOCUMENT"}}, "UnsupportedScanRangeInput"),
+    ({"Start": 0, "End": 3}, {"Parquet": {}}, "NotHonoured")])
+def test_a_range_that_can_t_be_is_refused(s3, bucket, refused, wanted, given, code):
+    s3.put_object(Bucket=bucket, Key="k", Body=NUMBERS)
+    with refused(code):
         s3.select_object_content(
-            Bucket=bucket,
-            Key="sealed",
-            Expression="SELECT * FROM S3Object",
-            ExpressionType="SQL",
-            InputSerialization=USE,
-            OutputSerialization={"CSV": {}},
-        )
+            Bucket=bucket, Key="k", Expression="SELECT * FROM S3Object", ExpressionType="SQL",
+            InputSerialization=given, OutputSerialization={"CSV": {}}, ScanRange=wanted)

@@ -78,8 +78,10 @@ def test_what_is_not_honoured_is_refused_by_name(control, bucket, refused):
         control.create_access_point(AccountId=ACCOUNT, Name="private", Bucket=bucket,
                                     VpcConfiguration={"VpcId": "vpc-1"})
     assert "VpcConfiguration" in str(caught.value)
-    with refused("NotHonoured"):
-        control.put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration={})
+    with refused("NotHonoured") as caught:
+        control.create_access_point(AccountId=ACCOUNT, Name="scoped", Bucket=bucket,
+                                    Scope={"Prefixes": ["a/"]})
+    assert "Scope" in str(caught.value)
 
 
 def test_a_policy_is_kept_as_it_was_written(control, point, refused):

@@ -1,6 +1,7 @@
 """Amazon S3: buckets, and objects of any size in them."""
 
 from . import (
+    access_logs,
     access_settings,
     archives,
     browsers,
@@ -10,6 +11,7 @@ from . import (
     deleting,
     lifecycle,
     listing,
+    logging_settings,
     multipart,
     notifications,
     objects,
@@ -22,6 +24,6 @@ from . import (
 )
 from .service import s3 as service
 
-__all__ = ["access_settings", "archives", "browsers", "bucket_settings", "buckets", "copying", "deleting",
-           "lifecycle", "listing", "multipart", "notifications", "objects", "reading", "replication",
-           "resources", "selecting", "service", "tagging", "website"]
+__all__ = ["access_logs", "access_settings", "archives", "browsers", "bucket_settings", "buckets", "copying",
+           "deleting", "lifecycle", "listing", "logging_settings", "multipart", "notifications", "objects",
+           "reading", "replication", "resources", "selecting", "service", "tagging", "website"]

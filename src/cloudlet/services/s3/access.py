@@ -12,10 +12,13 @@ from ...identity import Principal
 from ...identity.evaluation import Policies
 from ...kernel import Call
 from ...kernel.permissions import context_of
-from . import acls, errors, policies
-from .nouns import Bucket, Object, configuration
+from ...kernel.witnesses import Witnesses
+from . import acls, blocks, errors, policies
+from .nouns import LOGGING, Bucket, Object, configuration
 from .points import Point
 
+BY_ACL = "by ACL"  # noted of a request that a list of grants let in
+_LOG_DELIVERY = "logging.s3.amazonaws.com"
 _BUCKET_PERMISSIONS = {
     "s3:ListBucket": "READ", "s3:ListBucketVersions": "READ", "s3:ListBucketMultipartUploads": "READ",
     "s3:PutObject": "WRITE", "s3:DeleteObject": "WRITE", "s3:DeleteObjectVersion": "WRITE",
@@ -41,6 +44,8 @@ def allowed(call: Call, bucket: Bucket, action: str, key: str | None = None, obj
     principal = call.principal
     if bucket.point is not None:
         bucket.point.check(action, key)
+    if principal.arn == _LOG_DELIVERY:
+        return _may_deliver(call, bucket, action, key)
     if principal.kind == "service":
         return True
     if bucket.point is not None and not _passes(call, bucket, bucket.point, action, key, obj,
@@ -53,7 +58,18 @@ def allowed(call: Call, bucket: Bucket, action: str, key: str | None = None, obj
     account = None if principal.kind == "anonymous" else principal.account
     if account is not None and account == _owner(bucket, action, obj):
         return True
-    return _granted(bucket, action, obj, account)
+    granted = _granted(call, bucket, action, obj, account)
+    if granted and LOGGING in bucket.configured:
+        call.use(Witnesses).note(call.id, BY_ACL, True)
+    return granted
+
+
+def _may_deliver(call: Call, bucket: Bucket, action: str, key: str | None) -> bool:
+    """Whether access logs may be delivered to the bucket: by its policy, or by its grants."""
+    verdict = _verdict(call, bucket, action, key, None, {}) if "policy" in bucket.configured else None
+    if verdict is not None:
+        return verdict
+    return action == "s3:PutObject" and acls.lets_logs_in(bucket)
 
 
 def may_list(call: Call, bucket: Bucket, key: str) -> bool:
@@ -72,15 +88,20 @@ def _owner(bucket: Bucket, action: str, obj: Object | None) -> str:
     return bucket.account
 
 
-def _granted(bucket: Bucket, action: str, obj: Object | None, account: str | None) -> bool:
+def _granted(call: Call, bucket: Bucket, action: str, obj: Object | None, account: str | None) -> bool:
     if bucket.acls_disabled:
         return False
-    ignore = bucket.blocked("IgnorePublicAcls") or bucket.blocked("RestrictPublicBuckets")
     if action in _OBJECT_PERMISSIONS:
-        return obj is not None and acls.allow(obj.grants, _OBJECT_PERMISSIONS[action], account,
-                                              ignore_public=ignore)
-    permission = _BUCKET_PERMISSIONS.get(action)
-    return permission is not None and acls.allow(bucket.grants, permission, account, ignore_public=ignore)
+        grants, permission = obj.grants if obj else [], _OBJECT_PERMISSIONS[action]
+    elif action in _BUCKET_PERMISSIONS:
+        grants, permission = bucket.grants, _BUCKET_PERMISSIONS[action]
+    else:
+        return False
+    if acls.allow(grants, permission, account, ignore_public=True):
+        return True
+    return acls.allow(grants, permission, account, ignore_public=False) and not (
+        blocks.blocked(call, bucket, "IgnorePublicAcls")
+        or blocks.blocked(call, bucket, "RestrictPublicBuckets"))
 
 
 def _verdict(call: Call, bucket: Bucket, action: str, key: str | None, obj: Object | None,
@@ -90,8 +111,8 @@ def _verdict(call: Call, bucket: Bucket, action: str, key: str | None, obj: Obje
     resource = f"arn:aws:s3:::{bucket.name}" + ("" if key is None else f"/{key}")
     verdict = policies.verdict_of(policy, call.principal, action, resource,
                                   _known(call, bucket, obj, conditions))
-    if (verdict and bucket.blocked("RestrictPublicBuckets") and policies.is_public(policy)
-            and call.principal.account != bucket.account):
+    if (verdict and call.principal.account != bucket.account and policies.is_public(policy)
+            and blocks.blocked(call, bucket, "RestrictPublicBuckets")):
         return None
     return verdict
 
@@ -106,7 +127,9 @@ def _passes(call: Call, bucket: Bucket, point: Point, action: str, key: str | No
     own = principal.kind != "anonymous" and principal.account == point.account
     if verdict is None or own:
         return own and verdict is not False
-    return verdict and not (point.blocks.get("RestrictPublicBuckets") and policies.is_public(point.policy))
+    return verdict and not (policies.is_public(point.policy) and (
+        point.blocks.get("RestrictPublicBuckets")
+        or blocks.of_account(call, point.account, "RestrictPublicBuckets")))
 
 
 def _known(call: Call, bucket: Bucket, obj: Object | None, conditions: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from ...kernel import Call
-from . import access, acls, errors, notifications, policies, versions
+from . import access, acls, blocks, errors, notifications, policies, versions
 from .drafts import Wish, grants
 from .names import check_key
-from .nouns import buckets, configuration, configure, find_bucket
+from .nouns import buckets, charged, configuration, configure, find_bucket
 from .reading import find_object
 from .service import s3
 
@@ -31,7 +31,7 @@ def put_bucket_acl(call: Call, bucket: str, acl: str | None = None,
                                    None)
     if wanted is None:
         wanted = acls.of_document(_policy(access_control_policy))
-    if found.blocked("BlockPublicAcls") and acls.is_public(wanted):
+    if acls.is_public(wanted) and blocks.blocked(call, found, "BlockPublicAcls"):
         raise errors.AccessDenied
     found.grants = wanted
     buckets.put(call, bucket, record=found)
@@ -50,32 +50,34 @@ def put_object_acl(call: Call, bucket: str, key: str, acl: str | None = None,
                    access_control_policy: dict[str, Any] | None = None,
                    grant_full_control: str | None = None, grant_read: str | None = None,
                    grant_read_acp: str | None = None, grant_write_acp: str | None = None,
-                   version_id: str | None = None, expected_bucket_owner: str | None = None) -> None:
+                   version_id: str | None = None, expected_bucket_owner: str | None = None,
+                   request_payer: str | None = None) -> dict[str, Any]:
     """Set who is granted what on an object."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp)
     obj = find_object(call, found, key, version_id, action="s3:PutObjectAcl", **wish.conditions())
-    wanted = grants(found, wish, obj.owner)
+    wanted = grants(call, found, wish, obj.owner)
     if wanted is None:
         if found.acls_disabled:
             raise errors.AccessControlListNotSupported
         wanted = acls.of_document(_policy(access_control_policy))
-        if found.blocked("BlockPublicAcls") and acls.is_public(wanted):
+        if acls.is_public(wanted) and blocks.blocked(call, found, "BlockPublicAcls"):
             raise errors.AccessDenied
-    if wanted == obj.grants:
-        return
-    obj.grants = wanted
-    versions.update(call, found, check_key(key), obj)
-    notifications.emit(call, found, "s3:ObjectAcl:Put", key, obj)
+    if wanted != obj.grants:
+        obj.grants = wanted
+        versions.update(call, found, check_key(key), obj)
+        notifications.emit(call, found, "s3:ObjectAcl:Put", key, obj)
+    return {**charged(call, found)}
 
 
 @s3.operation
 def get_object_acl(call: Call, bucket: str, key: str, version_id: str | None = None,
-                   expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                   expected_bucket_owner: str | None = None,
+                   request_payer: str | None = None) -> dict[str, Any]:
     """Who is granted what on an object."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     obj = find_object(call, found, key, version_id, action="s3:GetObjectAcl")
-    return acls.document(obj.grants, obj.owner)
+    return acls.document(obj.grants, obj.owner) | charged(call, found)
 
 
 @s3.operation
@@ -86,7 +88,7 @@ def put_bucket_policy(call: Call, bucket: str, policy: str,
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutBucketPolicy")
     policies.check_policy(policy, bucket)
-    if found.blocked("BlockPublicPolicy") and policies.is_public(policy):
+    if policies.is_public(policy) and blocks.blocked(call, found, "BlockPublicPolicy"):
         raise errors.AccessDenied
     configure(call, found, "policy", policy)
 

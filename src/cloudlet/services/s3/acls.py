@@ -99,6 +99,12 @@ def is_public(grants: list[Grant]) -> bool:
     return any(who in PUBLIC for who, _ in grants)
 
 
+def lets_logs_in(bucket: Bucket) -> bool:
+    """Whether access logs may be delivered to the bucket by its grants."""
+    return not bucket.acls_disabled and any(who == LOGS and given in ("WRITE", "FULL_CONTROL")
+                                            for who, given in bucket.grants)
+
+
 def allow(grants: list[Grant], permission: str, account: str | None, *, ignore_public: bool) -> bool:
     """Whether ``grants`` give ``permission`` to an account; None is nobody in particular."""
     whos = set() if ignore_public else {ALL}

@@ -14,7 +14,7 @@ from . import errors, notifications, versions
 from .limits import RESTORE_HOURS
 from .locks import DAY_MS
 from .names import check_key
-from .nouns import Bucket, Object, buckets, find_bucket
+from .nouns import Bucket, Object, buckets, charged, find_bucket
 from .reading import find_object
 from .service import s3
 
@@ -25,9 +25,10 @@ _PARTS = {"Days", "GlacierJobParameters", "Tier", "Description"}  # of a request
 @s3.operation
 def restore_object(call: Call, bucket: str, key: str, version_id: str | None = None,
                    restore_request: dict[str, Any] | None = None,
-                   expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                   expected_bucket_owner: str | None = None,
+                   request_payer: str | None = None) -> dict[str, Any]:
     """Begin to restore an archived object for some days; or change for how many it stays."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     obj = find_object(call, found, key, version_id, action="s3:RestoreObject")
     asked = restore_request or {}
     if asked.keys() - _PARTS:
@@ -55,7 +56,8 @@ def restore_object(call: Call, bucket: str, key: str, version_id: str | None = N
     versions.save(call, found, check_key(key), obj)
     if not again:
         notifications.emit(call, found, "s3:ObjectRestore:Post", key, obj)
-    return {"RestoreOutputPath": None} if again else {}  # 200 says that there was nothing to begin
+    told = {"RestoreOutputPath": None} if again else {}  # 200 says that there was nothing to begin
+    return told | charged(call, found)
 
 
 @s3.task

@@ -10,13 +10,14 @@ from xml.etree.ElementTree import Element, SubElement
 from ...errors import AwsError
 from ...kernel import Call, Conversation
 from ...kernel.place import Place
+from ...kernel.witnesses import Heard
 from ...wire import restxml, xml
 from ...wire.http import Request, Response
-from . import checksums, cors, errors, post_policy, sealing, tags
+from . import access_logs, checksums, cors, errors, post_policy, sealing, tags
 from .drafts import Wish
 from .encryption import Asked, CustomerKey
 from .multipart_form import Form
-from .nouns import Bucket, Object, buckets, configuration
+from .nouns import Bucket, Object, buckets, configuration, find_bucket
 from .objects import Incoming, admit, take
 from .service import s3
 
@@ -58,9 +59,15 @@ async def origin(call: Conversation, request: Request) -> tuple[Response | None,
 @s3.upload
 async def upload(call: Conversation, request: Request) -> Response:
     """Put the file of a form."""
+    heard = access_logs.heard_of(call, request, "PostObject")
+    return await access_logs.recorded(call, heard, _answer(call, request, heard))
+
+
+async def _answer(call: Conversation, request: Request, heard: Heard) -> Response:
     try:
-        return await _upload(call, _bucket_of(request), request)
+        return await _upload(call, _bucket_of(request), request, heard)
     except AwsError as error:
+        heard.error = error
         return restxml.render_error(error, s3.model, call.id)
 
 
@@ -68,7 +75,7 @@ def _bucket_of(request: Request) -> str:
     return unquote(request.path[1:].partition("/")[0])
 
 
-async def _upload(call: Conversation, bucket: str, request: Request) -> Response:
+async def _upload(call: Conversation, bucket: str, request: Request, heard: Heard) -> Response:
     """Put the file of a form."""
     form = Form(request)
     await form.read_fields()
@@ -82,15 +89,17 @@ async def _upload(call: Conversation, bucket: str, request: Request) -> Response
     limits = post_policy.Limits()
     if "policy" in fields:
         limits = post_policy.check(fields["policy"], fields, bucket, call.now_ms)
+    heard.params, heard.principal = {"Bucket": bucket, "Key": key}, signer
     account = call.account if signer.kind == "anonymous" else signer.account
     there = call.elsewhere(principal=signer, account=account)
     wish = _wish(fields, call.ids.bytes(sealing.KEY_BYTES))
-    given = checksums.of_members({name: fields.get(f"x-amz-checksum-{name.lower()}")
-                                  for name in checksums.ALGORITHMS})
+    given = checksums.of_members(*(fields.get(f"x-amz-checksum-{name.lower()}")
+                                   for name in checksums.ALGORITHMS))
     body = Request("POST", request.path, "", {}, stream=form)
 
     def prepare(call: Call) -> tuple[Bucket, Object]:
-        return admit(call, bucket, key, wish, None)
+        payer = fields.get("x-amz-request-payer")
+        return admit(call, find_bucket(call, bucket, payer=payer), key, wish)
 
     result = await take(there, Incoming(body, given, fields.get("content-md5")), prepare,
                         lambda _, size: limits.check(size), key, wish.secret, "s3:ObjectCreated:Post")

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from ...errors import NotHonoured
 from ...kernel import Call
 from . import access, cors, encryption, errors, locks, notifications, versions
 from .names import check_key
-from .nouns import buckets, configuration, configure, find_bucket
+from .nouns import REQUESTER_PAYS, buckets, charged, configuration, configure, find_bucket
 from .reading import find_object
 from .service import s3
 
@@ -111,9 +110,10 @@ def delete_bucket_cors(call: Call, bucket: str, expected_bucket_owner: str | Non
 @s3.operation
 def put_object_lock_configuration(call: Call, bucket: str,
                                   object_lock_configuration: dict[str, Any] | None = None,
-                                  expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                                  expected_bucket_owner: str | None = None,
+                                  request_payer: str | None = None) -> dict[str, Any]:
     """Set how long new versions are kept by default."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     access.authorize(call, found, "s3:PutBucketObjectLockConfiguration")
     if object_lock_configuration is None:
         raise errors.MissingRequestBodyError
@@ -123,7 +123,7 @@ def put_object_lock_configuration(call: Call, bucket: str,
     locks.check_configuration(object_lock_configuration)
     found.locking = True
     configure(call, found, "object-lock", object_lock_configuration)
-    return {}
+    return charged(call, found)
 
 
 @s3.operation
@@ -141,9 +141,10 @@ def get_object_lock_configuration(call: Call, bucket: str,
 @s3.operation
 def put_object_retention(call: Call, bucket: str, key: str, retention: dict[str, Any] | None = None,
                          version_id: str | None = None, bypass_governance_retention: bool | None = None,
-                         expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                         expected_bucket_owner: str | None = None,
+                         request_payer: str | None = None) -> dict[str, Any]:
     """Lock a version until a moment; a lock can be made longer, and only governance ones shorter."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     _need_locking(found.locking)
     obj = find_object(call, found, key, version_id, action="s3:PutObjectRetention")
     mode, until = (retention or {}).get("Mode"), (retention or {}).get("RetainUntilDate")
@@ -153,14 +154,15 @@ def put_object_retention(call: Call, bucket: str, key: str, retention: dict[str,
     obj.lock_mode, obj.lock_until_ms = mode or "", int(until.timestamp() * 1000) if until else 0
     versions.update(call, found, check_key(key), obj)
     notifications.emit(call, found, "s3:ObjectRetention:Put", key, obj)
-    return {}
+    return charged(call, found)
 
 
 @s3.operation
 def get_object_retention(call: Call, bucket: str, key: str, version_id: str | None = None,
-                         expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                         expected_bucket_owner: str | None = None,
+                         request_payer: str | None = None) -> dict[str, Any]:
     """Until when a version is locked."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     _need_locking(found.locking)
     obj = find_object(call, found, key, version_id, action="s3:GetObjectRetention")
     if not obj.lock_mode:
@@ -171,23 +173,25 @@ def get_object_retention(call: Call, bucket: str, key: str, version_id: str | No
 @s3.operation
 def put_object_legal_hold(call: Call, bucket: str, key: str, legal_hold: dict[str, Any] | None = None,
                           version_id: str | None = None,
-                          expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                          expected_bucket_owner: str | None = None,
+                          request_payer: str | None = None) -> dict[str, Any]:
     """Hold a version, or release it."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     _need_locking(found.locking)
     obj = find_object(call, found, key, version_id, action="s3:PutObjectLegalHold")
     if (legal_hold or {}).get("Status") not in ("ON", "OFF"):
         raise errors.MalformedXML
     obj.legal_hold = (legal_hold or {})["Status"] == "ON"
     versions.update(call, found, check_key(key), obj)
-    return {}
+    return charged(call, found)
 
 
 @s3.operation
 def get_object_legal_hold(call: Call, bucket: str, key: str, version_id: str | None = None,
-                          expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                          expected_bucket_owner: str | None = None,
+                          request_payer: str | None = None) -> dict[str, Any]:
     """Whether a version is held."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     _need_locking(found.locking)
     obj = find_object(call, found, key, version_id, action="s3:GetObjectLegalHold")
     return {"LegalHold": {"Status": "ON" if obj.legal_hold else "OFF"}}
@@ -196,48 +200,32 @@ def get_object_legal_hold(call: Call, bucket: str, key: str, version_id: str | N
 @s3.operation
 def get_bucket_request_payment(call: Call, bucket: str,
                                expected_bucket_owner: str | None = None) -> dict[str, Any]:
-    """Who pays: always the owner."""
+    """Who pays for requests."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:GetBucketRequestPayment")
-    return {"Payer": "BucketOwner"}
+    return {"Payer": "Requester" if REQUESTER_PAYS in found.configured else "BucketOwner"}
 
 
 @s3.operation
 def put_bucket_request_payment(call: Call, bucket: str, request_payment_configuration: dict[str, Any],
                                expected_bucket_owner: str | None = None) -> None:
-    """Let the owner pay; nobody is billed, so requesters are not held to say that they would."""
+    """Set who pays for requests; nobody is billed, but others than the owner must say that they would pay."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutBucketRequestPayment")
-    if request_payment_configuration["Payer"] != "BucketOwner":
-        raise NotHonoured("cloudlet does not ask requesters to pay, and refuses it rather than ignore it.")
-
-
-@s3.operation
-def put_bucket_logging(call: Call, bucket: str, bucket_logging_status: dict[str, Any],
-                       expected_bucket_owner: str | None = None) -> None:
-    """Write no access logs; every request is in the cloudlet's traces."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
-    access.authorize(call, found, "s3:PutBucketLogging")
-    if bucket_logging_status.get("LoggingEnabled") is not None:
-        raise NotHonoured("cloudlet does not write access logs into buckets, and refuses it rather than "
-                          "ignore it.")
-
-
-@s3.operation
-def get_bucket_logging(call: Call, bucket: str, expected_bucket_owner: str | None = None) -> dict[str, Any]:
-    """Where access logs go: nowhere."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
-    access.authorize(call, found, "s3:GetBucketLogging")
-    return {}
+    payer = request_payment_configuration["Payer"]
+    if payer not in ("BucketOwner", "Requester"):
+        raise errors.MalformedXML
+    configure(call, found, REQUESTER_PAYS, True if payer == "Requester" else None)
 
 
 @s3.operation
 def get_bucket_accelerate_configuration(call: Call, bucket: str,
-                                        expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                                        expected_bucket_owner: str | None = None,
+                                        request_payer: str | None = None) -> dict[str, Any]:
     """Whether transfers are accelerated: they never were."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     access.authorize(call, found, "s3:GetAccelerateConfiguration")
-    return {}
+    return {**charged(call, found)}
 
 
 def _need_locking(locking: bool) -> None:

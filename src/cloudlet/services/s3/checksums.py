@@ -7,19 +7,28 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
 
 from awscrt import checksums as crt
 
+from ...wire.http import Request
 from . import errors
 
-ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+_SIZES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32, "SHA512": 64, "MD5": 16,
+          "XXHASH64": 8, "XXHASH3": 8, "XXHASH128": 16}  # bytes
+ALGORITHMS = tuple(_SIZES)
 DEFAULT = "CRC64NVME"
-_FULL_ONLY, _COMPOSITE_ONLY = ("CRC64NVME",), ("SHA1", "SHA256")
+_FULL_ONLY = ("CRC64NVME",)  # CRC32 and CRC32C can be had either way
+_COMPOSITE_ONLY = ("SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
 _CRCS: dict[str, tuple[Callable[..., int], int]] = {
     "CRC32": (crt.crc32, 4), "CRC32C": (crt.crc32c, 4), "CRC64NVME": (crt.crc64nvme, 8)}
 _COMBINE: dict[str, Callable[[int, int, int], int]] = {
     "CRC32": crt.combine_crc32, "CRC32C": crt.combine_crc32c, "CRC64NVME": crt.combine_crc64nvme}
-_SIZES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+_HASHES: dict[str, Callable[[], Any]] = {
+    "SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512,
+    "MD5": partial(hashlib.md5, usedforsecurity=False), "XXHASH64": crt.XXHash.new_xxhash64,
+    "XXHASH3": crt.XXHash.new_xxhash3_64, "XXHASH128": crt.XXHash.new_xxhash3_128}
 _HEADER = "x-amz-checksum-"
 
 
@@ -32,7 +41,7 @@ class Digests:
         self.md5 = hashlib.md5(usedforsecurity=False)
         self.size = 0
         self._crcs = {name: 0 for name in algorithms if name in _CRCS}
-        self._hashes = {name: hashlib.new(name.lower()) for name in algorithms if name not in _CRCS}
+        self._hashes = {name: _HASHES[name]() for name in algorithms if name not in _CRCS}
 
     def add(self, piece: bytes) -> None:
         """More bytes."""
@@ -47,7 +56,9 @@ class Digests:
         """The checksum of all bytes so far."""
         if algorithm in _CRCS:
             return self._crcs[algorithm].to_bytes(_SIZES[algorithm], "big")
-        return self._hashes[algorithm].digest()
+        found = self._hashes[algorithm]
+        raw: bytes = found.finalize() if isinstance(found, crt.XXHash) else found.digest()
+        return raw
 
     def text(self, algorithm: str) -> str:
         """The checksum as headers say it."""
@@ -59,9 +70,10 @@ def member(algorithm: str) -> str:
     return f"Checksum{algorithm}"
 
 
-def of_members(given: Mapping[str, str | None]) -> tuple[str, str] | None:
-    """The one checksum among ``given`` (by algorithm), if it has the right form."""
-    found = [(algorithm, value) for algorithm, value in given.items() if value is not None]
+def of_members(*given: str | None) -> tuple[str, str] | None:
+    """The one checksum among ``given`` (in the order of ``ALGORITHMS``), if it has the right form."""
+    found = [(algorithm, value) for algorithm, value in zip(ALGORITHMS, given, strict=True)
+             if value is not None]
     if not found:
         return None
     if len(found) > 1:
@@ -106,6 +118,22 @@ def trailing(trailers: Mapping[str, str], algorithm: str) -> str:
         raise errors.MalformedTrailerError
     check_form(algorithm, value)
     return value
+
+
+def check_document(operation: str, request: Request) -> None:
+    """Refuse a document that is not what its checksums say."""
+    if not request.body or operation == "CompleteMultipartUpload":  # that one says the object's
+        return
+    sent = {**request.headers, **request.trailers}
+    for algorithm in ALGORITHMS:
+        value = sent.get(_HEADER + algorithm.lower())
+        if value is not None:
+            check_form(algorithm, value)
+            digests = Digests((algorithm,))
+            digests.add(request.body)
+            if digests.text(algorithm) != value:
+                raise errors.BadDigest(f"The {algorithm} you specified did not match the calculated "
+                                       "checksum.")
 
 
 def kind_of(algorithm: str, wanted: str) -> str:

@@ -35,7 +35,7 @@ from .encryption import Asked, CustomerKey
 from .limits import INLINE_LIMIT, PUT_LIMIT
 from .multipart import admit_part, keep_part
 from .names import check_key
-from .nouns import Bucket, Object, Piece, Upload, find_bucket, objects
+from .nouns import Bucket, Object, Piece, Upload, charged, find_bucket, objects
 from .objects import admit
 from .points import source_of
 from .reading import find_object
@@ -53,6 +53,7 @@ class Source(msgspec.Struct):
     shown_version: str | None
     secret: bytes | None  # the key that its bytes are encrypted with
     held: bodies.Reading  # so that its files stay, whatever becomes of it meanwhile
+    charged: dict[str, str]  # what the answer says if its requester pays
 
 
 class Copy(msgspec.Struct):
@@ -70,6 +71,7 @@ class Copy(msgspec.Struct):
     if_none_match: str | None
     expected_owner: str | None
     expected_source_owner: str | None
+    payer: str | None
 
 
 @s3.operation
@@ -88,6 +90,7 @@ async def copy_object(
         website_redirect_location: str | None = None, tagging: str | None = None,
         object_lock_mode: str | None = None, object_lock_retain_until_date: datetime | None = None,
         object_lock_legal_hold_status: str | None = None, expected_bucket_owner: str | None = None,
+        request_payer: str | None = None,
         expected_source_bucket_owner: str | None = None, sse_customer_algorithm: str | None = None,
         sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None,
         ssekms_key_id: str | None = None, ssekms_encryption_context: str | None = None,
@@ -106,7 +109,7 @@ async def copy_object(
     customer = CustomerKey(copy_source_sse_customer_algorithm, copy_source_sse_customer_key,
                            copy_source_sse_customer_key_md5)
     copy = Copy(bucket, key, wish, copy_source, unlike, customer, metadata_directive, tagging_directive,
-                if_match, if_none_match, expected_bucket_owner, expected_source_bucket_owner)
+                if_match, if_none_match, expected_bucket_owner, expected_source_bucket_owner, request_payer)
     asked, done = _algorithm(checksum_algorithm), None
     while done is None:  # the source may be another one by the time its bytes were read
         done = await _copy(call, copy, asked)
@@ -138,6 +141,7 @@ async def upload_part_copy(
         copy_source_if_match: str | None = None, copy_source_if_modified_since: datetime | None = None,
         copy_source_if_none_match: str | None = None, copy_source_if_unmodified_since: datetime | None = None,
         copy_source_range: str | None = None, expected_bucket_owner: str | None = None,
+        request_payer: str | None = None,
         expected_source_bucket_owner: str | None = None, sse_customer_algorithm: str | None = None,
         sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None,
         copy_source_sse_customer_algorithm: str | None = None,
@@ -151,8 +155,10 @@ async def upload_part_copy(
     own = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
 
     def prepare(call: Call) -> tuple[Source, Upload, bytes | None]:
-        upload = admit_part(call, bucket, key, upload_id, part_number, expected_bucket_owner)
-        source = _source(call, copy_source, expected_source_bucket_owner, unlike, theirs)
+        found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
+        upload = admit_part(call, found, key, upload_id, part_number)
+        source = _source(call, copy_source, expected_source_bucket_owner, unlike, theirs, request_payer)
+        source.charged |= charged(call, found)
         return source, upload, encryption.key_of(call, upload.draft.envelope, own, part=True)
 
     done = None
@@ -178,21 +184,23 @@ def _finish_part(prepare: Callable[[Call], tuple[Source, Upload, bytes | None]],
     etag = keep_part(call, upload, upload_id, number, received)
     shown = {checksums.member(received.algorithm): received.checksum} if upload.algorithm else {}
     return {"CopyPartResult": {"ETag": conditions.quoted(etag), "LastModified": call.now_ms / 1000, **shown},
-            "CopySourceVersionId": source.shown_version, **encryption.shown(upload.draft.envelope)}
+            "CopySourceVersionId": source.shown_version, **encryption.shown(upload.draft.envelope),
+            **source.charged}
 
 
 def _prepare(call: Call, copy: Copy, secret: bytes) -> tuple[Source, Bucket, Object]:
     """The source, and what the copy will be; ``secret`` is the copy's key, if it needs one of its own."""
-    target = find_bucket(call, copy.bucket, copy.expected_owner).name
-    source = _source(call, copy.source, copy.expected_source_owner, copy.unlike, copy.customer)
+    target = find_bucket(call, copy.bucket, copy.expected_owner, copy.payer)
+    source = _source(call, copy.source, copy.expected_source_owner, copy.unlike, copy.customer, copy.payer)
+    source.charged |= charged(call, target)
     if source.obj.size > PUT_LIMIT:
         raise errors.InvalidRequest("The specified copy source is larger than the maximum allowable size "
                                     f"for a copy source: {PUT_LIMIT}")
-    _check_directives(source, target, copy)
+    _check_directives(source, target.name, copy)
     copy.wish.secret = source.secret or secret
     if copy.metadata_directive != "REPLACE":
         _leave_out_headers(copy.wish)
-    bucket, obj = admit(call, copy.bucket, copy.key, copy.wish, copy.expected_owner, **{
+    bucket, obj = admit(call, target, copy.key, copy.wish, **{
         "s3:x-amz-copy-source": unquote(copy.source).removeprefix("/"),
         "s3:x-amz-metadata-directive": copy.metadata_directive})
     return source, bucket, obj
@@ -221,12 +229,12 @@ def _finish(call: Call, copy: Copy, source: Source, planned: Object,
     notifications.emit(call, found, "s3:ObjectCreated:Copy", copy.key, obj)
     result = {"ETag": conditions.quoted(obj.etag), "LastModified": obj.modified_ms / 1000, **obj.checksum}
     return {"CopyObjectResult": result, "CopySourceVersionId": source.shown_version,
-            "VersionId": obj.version or None, **encryption.shown(obj.envelope),
+            "VersionId": obj.version or None, **encryption.shown(obj.envelope), **source.charged,
             "SSEKMSEncryptionContext": obj.envelope.context or None if obj.envelope else None}
 
 
 def _source(call: Call, text: str, expected_owner: str | None, unlike: tuple[Any, ...],
-            customer: CustomerKey) -> Source:
+            customer: CustomerKey, payer: str | None) -> Source:
     """The object that ``text`` names, ``/bucket/key?versionId=…``, if the caller may read it."""
     path, mark, version = text.partition("?versionId=")
     bucket, key = source_of(unquote(path))
@@ -234,14 +242,14 @@ def _source(call: Call, text: str, expected_owner: str | None, unlike: tuple[Any
         raise errors.InvalidArgument("Copy Source must mention the source bucket and key: "
                                      "sourcebucket/sourcekey",
                                      ArgumentName="x-amz-copy-source", ArgumentValue=text)
-    found = find_bucket(call, bucket, expected_owner)
+    found = find_bucket(call, bucket, expected_owner, payer)
     obj = find_object(call, found, key, version if mark else None)
     conditions.check_source(obj, unlike[0], unlike[1], unlike[2], unlike[3])
     storage.check_readable(obj, call.now_ms)
     pieces = content_of(call, found.name, check_key(key), obj)
     return Source(found.name, key, version if mark else None, obj, pieces, versions.version_id(found, obj),
                   encryption.key_of(call, obj.envelope, customer),
-                  bodies.Reading(call.use(Blobs), pieces, 0, 0))
+                  bodies.Reading(call.use(Blobs), pieces, 0, 0), charged(call, found))
 
 
 def _check_directives(source: Source, target: str, copy: Copy) -> None:

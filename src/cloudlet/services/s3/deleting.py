@@ -8,28 +8,29 @@ from ...kernel import Call
 from . import access, conditions, errors, locks, notifications, versions
 from .limits import DELETE_LIMIT
 from .names import check_key
-from .nouns import Bucket, Object, find_bucket, objects
+from .nouns import Bucket, Object, charged, find_bucket, objects
 from .service import s3
 
 
 @s3.operation
 def delete_object(call: Call, bucket: str, key: str, version_id: str | None = None,
                   bypass_governance_retention: bool | None = None, expected_bucket_owner: str | None = None,
+                  request_payer: str | None = None,
                   if_match: str | None = None, if_match_last_modified_time: datetime | None = None,
                   if_match_size: int | None = None) -> dict[str, Any]:
     """Delete an object, or hide it behind a delete marker, or delete one version for good."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     return _delete(call, found, key, version_id, bypass_governance_retention, if_match,
-                   if_match_last_modified_time,
-                   if_match_size)
+                   if_match_last_modified_time, if_match_size) | charged(call, found)
 
 
 @s3.operation
 def delete_objects(call: Call, bucket: str, delete: dict[str, Any],
                    bypass_governance_retention: bool | None = None,
-                   expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                   expected_bucket_owner: str | None = None,
+                   request_payer: str | None = None) -> dict[str, Any]:
     """Delete many objects; each for itself."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     asked = delete.get("Objects") or []
     if not 1 <= len(asked) <= DELETE_LIMIT:
         raise errors.MalformedXML
@@ -46,7 +47,8 @@ def delete_objects(call: Call, bucket: str, delete: dict[str, Any],
         if outcome.get("DeleteMarker"):
             entry |= {"DeleteMarker": True, "DeleteMarkerVersionId": outcome["VersionId"]}
         deleted.append(entry)
-    return {"Deleted": [] if delete.get("Quiet") else deleted, "Errors": failed}
+    return {"Deleted": [] if delete.get("Quiet") else deleted, "Errors": failed,
+            **charged(call, found)}
 
 
 def _delete(call: Call, bucket: Bucket, key: str, version: str | None, bypass: bool | None,

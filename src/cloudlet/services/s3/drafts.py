@@ -8,7 +8,7 @@ import msgspec
 
 from ...errors import NotHonoured
 from ...kernel import Call
-from . import acls, encryption, errors, locks, tags
+from . import acls, blocks, encryption, errors, locks, tags
 from .encryption import Asked
 from .limits import METADATA_LIMIT
 from .nouns import Bucket, Object
@@ -65,20 +65,20 @@ def draft(call: Call, bucket: Bucket, wish: Wish) -> Object:
     obj = Object(0, "", call.now_ms, owner, headers=_headers(wish), metadata=_metadata(wish.metadata),
                  storage_class=storage_class_of(wish.storage_class), tags=tags.of_header(wish.tagging))
     obj.envelope = encryption.envelope(call, bucket, wish.encryption, wish.secret)
-    obj.grants = grants(bucket, wish, owner) or acls.private(owner)
+    obj.grants = grants(call, bucket, wish, owner) or acls.private(owner)
     locks.apply(call, bucket, obj, wish.object_lock_mode, wish.object_lock_retain_until_date,
                 wish.object_lock_legal_hold_status)
     return obj
 
 
-def grants(bucket: Bucket, wish: Wish, owner: str) -> list[tuple[str, str]] | None:
+def grants(call: Call, bucket: Bucket, wish: Wish, owner: str) -> list[tuple[str, str]] | None:
     """The grants a request asks for, if the bucket lets it."""
     found = acls.of_headers(wish.acl, {"FULL_CONTROL": wish.grant_full_control, "READ": wish.grant_read,
                                        "READ_ACP": wish.grant_read_acp, "WRITE_ACP": wish.grant_write_acp},
                             owner, bucket)
     if found and bucket.acls_disabled and wish.acl not in ("bucket-owner-full-control", "private"):
         raise errors.AccessControlListNotSupported
-    if found and bucket.blocked("BlockPublicAcls") and acls.is_public(found):
+    if found and acls.is_public(found) and blocks.blocked(call, bucket, "BlockPublicAcls"):
         raise errors.AccessDenied
     return found
 

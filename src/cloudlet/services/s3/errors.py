@@ -219,6 +219,11 @@ class InvalidTargetBucketForLogging(AwsError):
     """The target bucket for logging does not exist"""
 
 
+class CrossLocationLoggingProhibited(Forbidden):
+    """Cross-location logging not allowed. Buckets in one geographic location cannot log information to
+    a bucket in another location."""
+
+
 class UnresolvableGrantByEmailAddress(AwsError):
     """The e-mail address you provided does not match any account on record."""
 
@@ -318,6 +323,23 @@ class InvalidColumnIndex(AwsError):
 
 class CastFailed(AwsError):
     """Attempt to convert from one data type to another using CAST failed in the SQL expression."""
+
+
+class InvalidCompressionFormat(AwsError):
+    """The file is not in a supported compression format. Only GZIP and BZIP2 are supported."""
+
+
+class TruncatedInput(AwsError):
+    """Object decompression failed. Check that the object is properly compressed using the format
+    specified in the request."""
+
+
+class InvalidScanRange(AwsError):
+    """The scan range that was provided is not valid."""
+
+
+class UnsupportedScanRangeInput(AwsError):
+    """Scan range queries are not supported on this type of object."""
 
 
 class InvalidDataSource(AwsError):

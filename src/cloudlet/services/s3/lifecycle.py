@@ -13,7 +13,8 @@ from typing import Any
 
 from ...fabric import timers
 from ...kernel import Call, Conversation
-from . import access, errors, notifications, transitions, versions
+from . import access, errors, log_records, notifications, transitions, versions
+from .access_logs import record_lifecycle
 from .discarding import discard_upload
 from .limits import RULES_LIMIT
 from .locks import DAY_MS
@@ -152,6 +153,7 @@ def _cool(call: Call, bucket: Bucket, rules: list[Rule], row: Any, minimum: str)
     if wanted:
         obj.storage_class = wanted
         versions.save(call, bucket, row.key, obj)
+        record_lifecycle(call, bucket, log_records.TRANSITIONS[wanted], key, obj)
         notifications.emit(call, bucket, "s3:LifecycleTransition", key, obj)
 
 
@@ -161,6 +163,8 @@ def _expire_current(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> 
         at_ms = _expires_ms(rule, obj) if _applies(rule, key, obj) else None
         if at_ms is not None and at_ms <= call.now_ms:
             marker = versions.mark_deleted(call, bucket, row.key, bucket.account)
+            did = "S3.CREATE.DELETEMARKER" if marker else "S3.EXPIRE.OBJECT"
+            record_lifecycle(call, bucket, did, key, obj)
             kind = "DeleteMarkerCreated" if marker else "Delete"
             if marker is None:
                 obj.sequence = versions.sequence_after(call, obj)
@@ -185,6 +189,7 @@ def _expire_older(call: Call, bucket: Bucket, rules: list[Rule], row: Any) -> bo
             gone = over and newer[1] >= keep
         if gone and not obj.legal_hold and obj.lock_until_ms <= call.now_ms:
             versions.delete(call, bucket, row.key, obj)
+            record_lifecycle(call, bucket, "S3.EXPIRE.OBJECT", key, obj)
             obj.sequence = versions.sequence_after(call, obj)
             notifications.emit(call, bucket, "s3:LifecycleExpiration:Delete", key, obj)
             return True

@@ -20,6 +20,8 @@ RULES_LIMIT = 1000  # lifecycle rules
 CORS_RULES_LIMIT = 100
 GRANTS_LIMIT = 100
 FORM_FIELDS_LIMIT = 20 << 10  # bytes of a form before its file
+LOG_DELIVERY_MS = 5 * 60_000  # from the first record that waits until an access log is delivered
+LOG_RECORDS = 10_000  # records of one object of an access log
 DELIVERY_ATTEMPTS = 20  # tries to deliver a notification, over about a day
 # until an object is restored at the latest, by its storage class and the tier
 RESTORE_HOURS: dict[str, dict[str, float]] = {

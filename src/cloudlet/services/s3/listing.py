@@ -10,7 +10,7 @@ from . import access, errors, versions
 from .conditions import quoted
 from .limits import PAGE_LIMIT
 from .names import check_key
-from .nouns import Bucket, Object, find_bucket, nulls, objects, older
+from .nouns import Bucket, Object, charged, find_bucket, nulls, objects, older
 from .owners import owner
 from .pages import LAST, Cursor, Page, begin, check_limit, encoder, shown_prefixes
 from .service import s3
@@ -22,13 +22,14 @@ Encode = Callable[[str], str]
 def list_objects_v2(call: Call, bucket: str, delimiter: str = "", encoding_type: str | None = None,
                     max_keys: int = PAGE_LIMIT, prefix: str = "", continuation_token: str | None = None,
                     fetch_owner: bool = False, start_after: str | None = None,
-                    expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                    expected_bucket_owner: str | None = None,
+                    request_payer: str | None = None) -> dict[str, Any]:
     """A page of the bucket's objects."""
     marker = _marker_of(continuation_token) if continuation_token is not None else start_after or ""
-    name, page, encode = _objects(call, bucket, expected_bucket_owner, prefix, delimiter, marker, max_keys,
-                                  encoding_type)
-    return {
-        "Name": name, "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
+    page, encode = _objects(call, found, prefix, delimiter, marker, max_keys, encoding_type)
+    return charged(call, found) | {
+        "Name": found.name, "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
         "MaxKeys": min(max_keys, PAGE_LIMIT), "EncodingType": encoding_type, "IsTruncated": page.truncated,
         "KeyCount": len(page.rows) + len(page.prefixes), "ContinuationToken": continuation_token,
         "StartAfter": encode(start_after) if start_after is not None else None,
@@ -41,12 +42,13 @@ def list_objects_v2(call: Call, bucket: str, delimiter: str = "", encoding_type:
 def list_objects(call: Call, bucket: str, delimiter: str = "", encoding_type: str | None = None,
                  marker: str = "",
                  max_keys: int = PAGE_LIMIT, prefix: str = "",
-                 expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                 expected_bucket_owner: str | None = None,
+                 request_payer: str | None = None) -> dict[str, Any]:
     """A page of the bucket's objects, in the first version's form."""
-    name, page, encode = _objects(call, bucket, expected_bucket_owner, prefix, delimiter, marker, max_keys,
-                                  encoding_type)
-    return {
-        "Name": name, "Prefix": prefix, "Marker": encode(marker), "MaxKeys": min(max_keys, PAGE_LIMIT),
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
+    page, encode = _objects(call, found, prefix, delimiter, marker, max_keys, encoding_type)
+    return charged(call, found) | {
+        "Name": found.name, "Prefix": prefix, "Marker": encode(marker), "MaxKeys": min(max_keys, PAGE_LIMIT),
         "Delimiter": encode(delimiter) if delimiter else None, "EncodingType": encoding_type,
         "IsTruncated": page.truncated,
         "NextMarker": encode(page.last.decode()) if page.truncated and delimiter else None,
@@ -58,9 +60,10 @@ def list_objects(call: Call, bucket: str, delimiter: str = "", encoding_type: st
 def list_object_versions(call: Call, bucket: str, delimiter: str = "", encoding_type: str | None = None,
                          key_marker: str = "", max_keys: int = PAGE_LIMIT, prefix: str = "",
                          version_id_marker: str | None = None,
-                         expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                         expected_bucket_owner: str | None = None,
+                         request_payer: str | None = None) -> dict[str, Any]:
     """A page of all versions and delete markers, the newest of each key first."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     access.authorize(call, found, "s3:ListBucketVersions", **_asked(prefix, delimiter, max_keys))
     check_limit(max_keys, "max-keys")
     encode = encoder(encoding_type)
@@ -76,7 +79,7 @@ def list_object_versions(call: Call, bucket: str, delimiter: str = "", encoding_
         shown[obj.marker].append(_version(key, obj, key != before, encode))
         before = key
     last = page.rows[-1] if page.rows and page.truncated and page.rows[-1].key == page.last else None
-    return {
+    return charged(call, found) | {
         "Name": found.name, "Prefix": encode(prefix), "KeyMarker": encode(key_marker),
         "Versions": shown[False], "DeleteMarkers": shown[True],
         "CommonPrefixes": shown_prefixes(page, encode),
@@ -87,13 +90,12 @@ def list_object_versions(call: Call, bucket: str, delimiter: str = "", encoding_
         "NextVersionIdMarker": (last.record.version or versions.NULL) if last else None}
 
 
-def _objects(call: Call, bucket: str, expected_owner: str | None, prefix: str, delimiter: str, marker: str,
-             max_keys: int, encoding_type: str | None) -> tuple[str, Page, Encode]:
-    found = find_bucket(call, bucket, expected_owner)
-    access.authorize(call, found, "s3:ListBucket", **_asked(prefix, delimiter, max_keys))
+def _objects(call: Call, bucket: Bucket, prefix: str, delimiter: str, marker: str, max_keys: int,
+             encoding_type: str | None) -> tuple[Page, Encode]:
+    access.authorize(call, bucket, "s3:ListBucket", **_asked(prefix, delimiter, max_keys))
     check_limit(max_keys, "max-keys")
-    cursor = Cursor(call, objects, found.name, begin(prefix, delimiter, marker))
-    return found.name, Page([cursor], prefix, delimiter, min(max_keys, PAGE_LIMIT)), encoder(encoding_type)
+    cursor = Cursor(call, objects, bucket.name, begin(prefix, delimiter, marker))
+    return Page([cursor], prefix, delimiter, min(max_keys, PAGE_LIMIT)), encoder(encoding_type)
 
 
 def _asked(prefix: str, delimiter: str, max_keys: int) -> dict[str, Any]:

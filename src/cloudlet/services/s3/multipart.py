@@ -19,7 +19,7 @@ from .encryption import Asked, CustomerKey
 from .lifecycle import expiration_of
 from .limits import PAGE_LIMIT, PART_MINIMUM, PARTS_LIMIT
 from .names import check_key
-from .nouns import Bucket, Object, Part, Upload, buckets, find_bucket, objects, parts, uploads
+from .nouns import Bucket, Object, Part, Upload, buckets, charged, find_bucket, objects, parts, uploads
 from .owners import owner
 from .pages import LAST, Cursor, Page, begin, check_limit, encoder, shown_prefixes
 from .service import s3
@@ -38,13 +38,14 @@ def create_multipart_upload(
         object_lock_mode: str | None = None,
         object_lock_retain_until_date: datetime | None = None,
         object_lock_legal_hold_status: str | None = None,
-        expected_bucket_owner: str | None = None, checksum_algorithm: str | None = None,
+        expected_bucket_owner: str | None = None,
+        request_payer: str | None = None, checksum_algorithm: str | None = None,
         checksum_type: str = "", sse_customer_algorithm: str | None = None,
         sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None,
         ssekms_key_id: str | None = None, ssekms_encryption_context: str | None = None,
         bucket_key_enabled: bool | None = None) -> dict[str, Any]:
     """Begin an upload in parts."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     check_key(key)
     wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp, cache_control,
                 content_disposition, content_encoding, content_language, content_type, expires, metadata,
@@ -75,29 +76,33 @@ def _begin(call: Call, bucket: Bucket, key: str, obj: Object, algorithm: str,
         call.now_ms, call.account, obj, algorithm, kind))
     return {"Bucket": bucket.name, "Key": key, "UploadId": upload_id, **encryption.shown(obj.envelope),
             "SSEKMSEncryptionContext": obj.envelope.context or None if obj.envelope else None,
-            "ChecksumAlgorithm": algorithm or None, "ChecksumType": kind or None}
+            "ChecksumAlgorithm": algorithm or None, "ChecksumType": kind or None, **charged(call, bucket)}
 
 
 @s3.operation
 async def upload_part(
         call: Conversation, bucket: str, key: str, part_number: int, upload_id: str, body: Body = None,
         content_md5: str | None = None, checksum_crc32: str | None = None,
-        checksum_crc32_c: str | None = None,
-        checksum_crc64_nvme: str | None = None, checksum_sha1: str | None = None,
-        checksum_sha256: str | None = None, expected_bucket_owner: str | None = None,
+        checksum_crc32_c: str | None = None, checksum_crc64_nvme: str | None = None,
+        checksum_sha1: str | None = None, checksum_sha256: str | None = None,
+        checksum_sha512: str | None = None, checksum_md5: str | None = None,
+        checksum_xxhash64: str | None = None, checksum_xxhash3: str | None = None,
+        checksum_xxhash128: str | None = None, expected_bucket_owner: str | None = None,
+        request_payer: str | None = None,
         sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
         sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """One part of an upload; it replaces one of the same number."""
-    given = checksums.of_members({"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "SHA1": checksum_sha1,
-                                  "CRC64NVME": checksum_crc64_nvme, "SHA256": checksum_sha256})
-
+    given = checksums.of_members(checksum_crc32, checksum_crc32_c, checksum_crc64_nvme, checksum_sha1,
+                                 checksum_sha256, checksum_sha512, checksum_md5, checksum_xxhash64,
+                                 checksum_xxhash3, checksum_xxhash128)
     customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
 
-    def prepare(call: Call) -> tuple[Upload, bytes | None]:
-        upload = admit_part(call, bucket, key, upload_id, part_number, expected_bucket_owner)
-        return upload, encryption.key_of(call, upload.draft.envelope, customer, part=True)
+    def prepare(call: Call) -> tuple[Bucket, Upload, bytes | None]:
+        found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
+        upload = admit_part(call, found, key, upload_id, part_number)
+        return found, upload, encryption.key_of(call, upload.draft.envelope, customer, part=True)
 
-    upload, secret = await call.transact(prepare)
+    _, upload, secret = await call.transact(prepare)
     received = await bodies.receive(call, body, given, content_md5, upload.algorithm or checksums.DEFAULT,
                                     secret)
     if upload.algorithm and received.algorithm != upload.algorithm:
@@ -107,10 +112,10 @@ async def upload_part(
                                     f"actual checksum Type: {received.algorithm.lower()}")
 
     def finish(call: Call) -> dict[str, Any]:
-        prepare(call)
+        found, *_ = prepare(call)
         etag = keep_part(call, upload, upload_id, part_number, received)
         return {"ETag": conditions.quoted(etag), **encryption.shown(upload.draft.envelope),
-                checksums.member(received.algorithm): received.checksum}
+                checksums.member(received.algorithm): received.checksum, **charged(call, found)}
 
     with bodies.dropped_unless_kept(received):
         return await call.transact(finish)
@@ -122,12 +127,16 @@ def complete_multipart_upload(
         checksum_crc32: str | None = None, checksum_crc32_c: str | None = None,
         checksum_crc64_nvme: str | None = None,
         checksum_sha1: str | None = None, checksum_sha256: str | None = None,
+        checksum_sha512: str | None = None, checksum_md5: str | None = None,
+        checksum_xxhash64: str | None = None, checksum_xxhash3: str | None = None,
+        checksum_xxhash128: str | None = None,
         checksum_type: str | None = None,
         mpu_object_size: int | None = None, if_match: str | None = None, if_none_match: str | None = None,
-        expected_bucket_owner: str | None = None, sse_customer_algorithm: str | None = None,
+        expected_bucket_owner: str | None = None,
+        request_payer: str | None = None, sse_customer_algorithm: str | None = None,
         sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """Make an object of an upload's parts."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     access.authorize(call, found, "s3:PutObject", key)
     raw = check_key(key)
     known = objects.get(call, found.name, raw)
@@ -153,8 +162,9 @@ def complete_multipart_upload(
         raise errors.InvalidRequest(f"The upload was created using the {upload.checksum_type} checksum mode. "
                                     "The "
                                     "complete request must use the same checksum mode.")
-    given = {"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "CRC64NVME": checksum_crc64_nvme,
-             "SHA1": checksum_sha1, "SHA256": checksum_sha256}
+    given = dict(zip(checksums.ALGORITHMS, (
+        checksum_crc32, checksum_crc32_c, checksum_crc64_nvme, checksum_sha1, checksum_sha256,
+        checksum_sha512, checksum_md5, checksum_xxhash64, checksum_xxhash3, checksum_xxhash128), strict=True))
     obj.checksum = _checksum(upload, chosen, {name: text for name, text in given.items() if text})
     versions.put(call, found, raw, obj, [part.piece for part in chosen])
     discard_upload(call, found.name, raw, upload_id)
@@ -164,10 +174,10 @@ def complete_multipart_upload(
 
 @s3.operation
 def abort_multipart_upload(call: Call, bucket: str, key: str, upload_id: str,
-                           expected_bucket_owner: str | None = None,
-                           if_match_initiated_time: datetime | None = None) -> None:
+                           expected_bucket_owner: str | None = None, request_payer: str | None = None,
+                           if_match_initiated_time: datetime | None = None) -> dict[str, Any]:
     """Give an upload up, and what was uploaded."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     raw = check_key(key)
     upload = find_upload(call, found.name, raw, upload_id)
     if upload.initiator != call.account or access.is_anonymous(call.principal):
@@ -176,15 +186,17 @@ def abort_multipart_upload(call: Call, bucket: str, key: str, upload_id: str,
         raise errors.PreconditionFailed(Condition="x-amz-if-match-initiated-time")
     uploads.alone(call, found.name, raw, upload_id)  # no part comes any more
     discard_upload(call, found.name, raw, upload_id)
+    return {**charged(call, found)}
 
 
 @s3.operation
 def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int = PAGE_LIMIT,
                part_number_marker: int = 0, expected_bucket_owner: str | None = None,
+               request_payer: str | None = None,
                sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
                sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """The parts that were uploaded so far."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     access.authorize(call, found, "s3:ListMultipartUploadParts", key)
     check_limit(max_parts, "max-parts")
     upload = find_upload(call, found.name, check_key(key), upload_id)
@@ -201,16 +213,18 @@ def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int
             "NextPartNumberMarker": shown[-1]["PartNumber"] if shown else 0, "MaxParts": limit,
             "IsTruncated": len(page) > limit, "Parts": shown, "Initiator": owner(upload.initiator),
             "Owner": owner(upload.draft.owner), "StorageClass": upload.draft.storage_class or "STANDARD",
-            "ChecksumAlgorithm": upload.algorithm or None, "ChecksumType": upload.checksum_type or None}
+            "ChecksumAlgorithm": upload.algorithm or None, "ChecksumType": upload.checksum_type or None,
+            **charged(call, found)}
 
 
 @s3.operation
 def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encoding_type: str | None = None,
                            key_marker: str = "", max_uploads: int = PAGE_LIMIT, prefix: str = "",
                            upload_id_marker: str = "",
-                           expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                           expected_bucket_owner: str | None = None,
+                           request_payer: str | None = None) -> dict[str, Any]:
     """The uploads that are neither completed nor aborted."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     access.authorize(call, found, "s3:ListBucketMultipartUploads")
     check_limit(max_uploads, "max-uploads")
     encode, limit = encoder(encoding_type), min(max_uploads, PAGE_LIMIT)
@@ -228,15 +242,16 @@ def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encodin
             "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
             "MaxUploads": limit,
             "IsTruncated": page.truncated, "Uploads": shown, "EncodingType": encoding_type,
-            "CommonPrefixes": shown_prefixes(page, encode)}
+            "CommonPrefixes": shown_prefixes(page, encode), **charged(call, found)}
 
 
 def _completed(call: Call, bucket: Bucket, key: str, obj: Object) -> dict[str, Any]:
     location = f"{call.use(Place).endpoint}/{bucket.name}/{quote(key)}"
     return {"Location": location, "Bucket": bucket.name, "Key": key, "ETag": conditions.quoted(obj.etag),
             "VersionId": obj.version or None, "Expiration": expiration_of(call, bucket, key, obj),
-            **obj.checksum, **{name: value for name, value in encryption.shown(obj.envelope).items()
-                               if not name.startswith("SSECustomer")}}
+            **charged(call, bucket), **obj.checksum,
+            **{name: value for name, value in encryption.shown(obj.envelope).items()
+               if not name.startswith("SSECustomer")}}
 
 
 def find_upload(call: Call, bucket: str, key: bytes, upload_id: str) -> Upload:
@@ -260,16 +275,14 @@ def keep_part(call: Call, upload: Upload, upload_id: str, number: int, received:
     return etag
 
 
-def admit_part(call: Call, bucket: str, key: str, upload_id: str, number: int,
-               expected_owner: str | None) -> Upload:
+def admit_part(call: Call, bucket: Bucket, key: str, upload_id: str, number: int) -> Upload:
     """The upload, if the caller may add part ``number`` to it."""
-    found = find_bucket(call, bucket, expected_owner)
-    access.authorize(call, found, "s3:PutObject", key)
-    uploads.steady(call, found.name, check_key(key), upload_id)
+    access.authorize(call, bucket, "s3:PutObject", key)
+    uploads.steady(call, bucket.name, check_key(key), upload_id)
     if not 1 <= number <= PARTS_LIMIT:
         raise errors.InvalidArgument(f"Part number must be an integer between 1 and {PARTS_LIMIT}, inclusive",
                                      ArgumentName="partNumber", ArgumentValue=number)
-    return find_upload(call, found.name, check_key(key), upload_id)
+    return find_upload(call, bucket.name, check_key(key), upload_id)
 
 
 def _chosen(call: Call, upload_id: str, asked: list[dict[str, Any]]) -> list[Part]:

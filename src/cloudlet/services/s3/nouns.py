@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from ...kernel import Call
+from ...kernel.witnesses import Witnesses
 from ...store import Table
 from . import errors, points
 
+REQUESTER_PAYS, LOGGING = "requester-pays", "logging"  # kinds of configurations
 Grant = tuple[str, str]  # who (a canonical id, or a group's URI) and which permission
 
 
@@ -36,10 +38,6 @@ class Bucket(msgspec.Struct, omit_defaults=True):
     def acls_disabled(self) -> bool:
         """Whether the owner owns everything in it and lists of grants have no say."""
         return self.ownership == "BucketOwnerEnforced"
-
-    def blocked(self, block: str) -> bool:
-        """Whether that public access is blocked, such as ``IgnorePublicAcls``."""
-        return bool((self.blocks and self.blocks.get(block)) or (self.point and self.point.blocks.get(block)))
 
 
 class Envelope(msgspec.Struct, omit_defaults=True):
@@ -146,8 +144,12 @@ uploads = Table("s3.uploads", Upload, reach="global")  # (bucket, key, upload)
 parts = Table("s3.parts", Part, reach="global")  # (upload, number)
 
 
-def find_bucket(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
-    """The bucket called ``name``, or the one of that access point, if it is the expected account's."""
+def find_bucket(call: Call, name: str, expected_owner: str | None = None,
+                payer: str | None = None) -> Bucket:
+    """The bucket called ``name``, or the one of that access point, if it is the expected account's.
+
+    Where requesters pay, ``payer`` must say that this one knows.
+    """
     bucket = buckets.get(call, name)
     if bucket is None:
         point = points.find_point(call, name)
@@ -156,9 +158,25 @@ def find_bucket(call: Call, name: str, expected_owner: str | None = None) -> Buc
             bucket.point = point
     if bucket is None or (bucket.point and bucket.point.bucket_account != bucket.account):
         raise errors.NoSuchBucket(BucketName=name)
+    if LOGGING in bucket.configured:
+        call.use(Witnesses).note(call.id, bucket.name, bucket)
     if expected_owner and expected_owner != bucket.account:
         raise errors.AccessDenied
+    if pays(call, bucket) and (payer != "requester" or call.principal.kind == "anonymous"):
+        raise errors.AccessDenied
     return bucket
+
+
+def pays(call: Call, bucket: Bucket) -> bool:
+    """Whether the requester pays, and not the bucket's owner."""
+    principal = call.principal
+    return REQUESTER_PAYS in bucket.configured and principal.kind != "service" and (
+        principal.account != bucket.account)
+
+
+def charged(call: Call, bucket: Bucket) -> dict[str, str]:
+    """What the answer says to a requester who pays."""
+    return {"RequestCharged": "requester"} if pays(call, bucket) else {}
 
 
 def configuration(call: Call, bucket: Bucket, kind: str) -> Any:

@@ -13,7 +13,7 @@ from .drafts import Wish, draft
 from .encryption import Asked, CustomerKey
 from .lifecycle import expiration_of
 from .names import check_key
-from .nouns import Bucket, Object, find_bucket, objects
+from .nouns import Bucket, Object, charged, find_bucket, objects
 from .service import s3
 
 
@@ -25,7 +25,10 @@ async def put_object(
         content_language: str | None = None, content_md5: str | None = None, content_type: str | None = None,
         checksum_crc32: str | None = None, checksum_crc32_c: str | None = None,
         checksum_crc64_nvme: str | None = None,
-        checksum_sha1: str | None = None, checksum_sha256: str | None = None, expires: str | None = None,
+        checksum_sha1: str | None = None, checksum_sha256: str | None = None,
+        checksum_sha512: str | None = None, checksum_md5: str | None = None,
+        checksum_xxhash64: str | None = None, checksum_xxhash3: str | None = None,
+        checksum_xxhash128: str | None = None, expires: str | None = None,
         if_match: str | None = None, if_none_match: str | None = None, grant_full_control: str | None = None,
         grant_read: str | None = None, grant_read_acp: str | None = None, grant_write_acp: str | None = None,
         metadata: dict[str, str] | None = None, server_side_encryption: str | None = None,
@@ -35,10 +38,12 @@ async def put_object(
         object_lock_legal_hold_status: str | None = None, sse_customer_algorithm: str | None = None,
         sse_customer_key: str | None = None, sse_customer_key_md5: str | None = None,
         ssekms_key_id: str | None = None, ssekms_encryption_context: str | None = None,
-        bucket_key_enabled: bool | None = None, expected_bucket_owner: str | None = None) -> dict[str, Any]:
+        bucket_key_enabled: bool | None = None, expected_bucket_owner: str | None = None,
+        request_payer: str | None = None) -> dict[str, Any]:
     """A new object, or a new version of one."""
-    given = checksums.of_members({"CRC32": checksum_crc32, "CRC32C": checksum_crc32_c, "SHA1": checksum_sha1,
-                                  "CRC64NVME": checksum_crc64_nvme, "SHA256": checksum_sha256})
+    given = checksums.of_members(checksum_crc32, checksum_crc32_c, checksum_crc64_nvme, checksum_sha1,
+                                 checksum_sha256, checksum_sha512, checksum_md5, checksum_xxhash64,
+                                 checksum_xxhash3, checksum_xxhash128)
     wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp, cache_control,
                 content_disposition, content_encoding, content_language, content_type, expires, metadata,
                 storage_class, website_redirect_location, tagging, object_lock_mode,
@@ -51,7 +56,7 @@ async def put_object(
         conditions.check_write(objects.get(found, bucket, check_key(key)), if_match, if_none_match, key)
 
     def prepare(call: Call) -> tuple[Bucket, Object]:
-        return admit(call, bucket, key, wish, expected_bucket_owner)
+        return admit(call, find_bucket(call, bucket, expected_bucket_owner, request_payer), key, wish)
 
     received = Incoming(body, given, content_md5)
     return await take(call, received, prepare, check, key, wish.secret, "s3:ObjectCreated:Put")
@@ -89,15 +94,13 @@ async def take(call: Conversation, incoming: Incoming, prepare: Callable[[Call],
         return await call.transact(finish)
 
 
-def admit(call: Call, bucket: str, key: str, wish: Wish, expected_owner: str | None,
-          **asked: Any) -> tuple[Bucket, Object]:
+def admit(call: Call, bucket: Bucket, key: str, wish: Wish, **asked: Any) -> tuple[Bucket, Object]:
     """The bucket and the object to be, if the caller may put it there."""
-    found = find_bucket(call, bucket, expected_owner)
     check_key(key)
-    access.authorize(call, found, "s3:PutObject", key, **wish.conditions(), **asked)
+    access.authorize(call, bucket, "s3:PutObject", key, **wish.conditions(), **asked)
     if wish.tagging:
-        access.authorize(call, found, "s3:PutObjectTagging", key, **wish.conditions())
-    return found, draft(call, found, wish)
+        access.authorize(call, bucket, "s3:PutObjectTagging", key, **wish.conditions())
+    return bucket, draft(call, bucket, wish)
 
 
 def keep(call: Call, bucket: Bucket, key: str, obj: Object, received: Received, event: str) -> dict[str, Any]:
@@ -109,5 +112,6 @@ def keep(call: Call, bucket: Bucket, key: str, obj: Object, received: Received, 
     return {"ETag": conditions.quoted(obj.etag), "VersionId": versions.version_id(bucket, obj)
             if obj.version else None,
             "Expiration": expiration_of(call, bucket, key, obj), **encryption.shown(obj.envelope),
-            "SSEKMSEncryptionContext": obj.envelope.context or None if obj.envelope else None, **obj.checksum}
+            "SSEKMSEncryptionContext": obj.envelope.context or None if obj.envelope else None, **obj.checksum,
+            **charged(call, bucket)}
 

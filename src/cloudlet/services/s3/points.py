@@ -30,6 +30,7 @@ class Point(msgspec.Struct):
     account: str
     blocks: dict[str, bool]
     policy: str
+    tags: dict[str, str]
 
     def resource(self, key: str | None) -> str:
         """What its policy calls the bucket, or an object in it."""
@@ -38,7 +39,8 @@ class Point(msgspec.Struct):
     def conditions(self) -> dict[str, str]:
         """What policies may ask about it."""
         return {"s3:DataAccessPointArn": self.arn, "s3:DataAccessPointAccount": self.account,
-                "s3:AccessPointNetworkOrigin": "Internet"}
+                "s3:AccessPointNetworkOrigin": "Internet",
+                **{f"s3:AccessPointTag/{name}": value for name, value in self.tags.items()}}
 
     def check(self, action: str, key: str | None) -> None:
         """Refuse what can't be done through any access point."""
@@ -101,6 +103,8 @@ def _ask(call: Call, account: str, region: str, name: str) -> Point | None:
         if error.code != "NoSuchAccessPointPolicy":
             raise
         policy = ""
-    return Point(
-        shown["Bucket"], shown["BucketAccountId"], arn, owner, shown["PublicAccessBlockConfiguration"], policy
-    )
+    tags = call.invoke("s3control", "ListTagsForResource", as_principal=me, account=owner, region=region,
+                       AccountId=owner, ResourceArn=arn)["Tags"]
+    return Point(shown["Bucket"], shown["BucketAccountId"], arn, owner,
+                 shown["PublicAccessBlockConfiguration"], policy,
+                 {tag["Key"]: tag["Value"] for tag in tags})

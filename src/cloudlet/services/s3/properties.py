@@ -252,6 +252,33 @@ class Notifications(Property):
             EventBridgeConfiguration={} if bus and bus.event_bridge_enabled else None)
 
 
+class DateSource(Property):
+    """PartitionedPrefix of TargetObjectKeyFormat."""
+
+    partition_date_source: str | None = None
+
+
+class LogKeys(Property):
+    """TargetObjectKeyFormat."""
+
+    partitioned_prefix: DateSource | None = None
+    simple_prefix: Json | None = None
+
+
+class Logging(Property):
+    """LoggingConfiguration; without a DestinationBucketName the log goes into the bucket itself."""
+
+    destination_bucket_name: str | None = None
+    log_file_prefix: str = ""
+    target_object_key_format: LogKeys | None = None
+
+    def document(self, bucket: str) -> Json:
+        """In the API's words."""
+        return {"LoggingEnabled": given(
+            TargetBucket=self.destination_bucket_name or bucket, TargetPrefix=self.log_file_prefix,
+            TargetObjectKeyFormat=plain(self.target_object_key_format))}
+
+
 class DefaultRetention(Property):
     """How long new versions are kept."""
 

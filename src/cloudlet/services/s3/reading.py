@@ -13,7 +13,7 @@ from .encryption import CustomerKey
 from .lifecycle import expiration_of
 from .limits import PAGE_LIMIT
 from .names import check_key
-from .nouns import Bucket, Object, Piece, find_bucket
+from .nouns import Bucket, Object, Piece, charged, find_bucket
 from .service import s3
 
 _DEFAULT_TYPE = "binary/octet-stream"
@@ -32,6 +32,7 @@ class Look(msgspec.Struct):
     checksum_mode: str
     instead: dict[str, Any]  # headers of the answer that the request itself asks for
     expected_owner: str | None
+    payer: str | None
     customer: CustomerKey
 
 
@@ -44,7 +45,7 @@ def get_object(
         response_content_encoding: str | None = None, response_content_language: str | None = None,
         response_content_type: str | None = None, response_expires: str | datetime | None = None,
         version_id: str | None = None, part_number: int | None = None,
-        expected_bucket_owner: str | None = None, checksum_mode: str = "",
+        expected_bucket_owner: str | None = None, request_payer: str | None = None, checksum_mode: str = "",
         sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
         sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """An object and its bytes, or a range of them."""
@@ -54,7 +55,7 @@ def get_object(
             "CacheControl": response_cache_control, "ContentDisposition": response_content_disposition,
             "ContentEncoding": response_content_encoding, "ContentLanguage": response_content_language,
             "ContentType": response_content_type, "Expires": response_expires}, expected_bucket_owner,
-        CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5))
+        request_payer, CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5))
     return _read(call, look, with_body=True)
 
 
@@ -67,7 +68,7 @@ def head_object(
         response_content_encoding: str | None = None, response_content_language: str | None = None,
         response_content_type: str | None = None, response_expires: str | datetime | None = None,
         version_id: str | None = None, part_number: int | None = None,
-        expected_bucket_owner: str | None = None, checksum_mode: str = "",
+        expected_bucket_owner: str | None = None, request_payer: str | None = None, checksum_mode: str = "",
         sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
         sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """What is known of an object."""
@@ -77,12 +78,12 @@ def head_object(
             "CacheControl": response_cache_control, "ContentDisposition": response_content_disposition,
             "ContentEncoding": response_content_encoding, "ContentLanguage": response_content_language,
             "ContentType": response_content_type, "Expires": response_expires}, expected_bucket_owner,
-        CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5))
+        request_payer, CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5))
     return _read(call, look, with_body=False)
 
 
 def _read(call: Call, look: Look, *, with_body: bool) -> dict[str, Any]:
-    found = find_bucket(call, look.bucket, look.expected_owner)
+    found = find_bucket(call, look.bucket, look.expected_owner, look.payer)
     obj = find_object(call, found, look.key, look.version)
     secret = encryption.key_of(call, obj.envelope, look.customer)
     conditions.check_read(obj, *look.unlike)
@@ -101,6 +102,7 @@ def _read(call: Call, look: Look, *, with_body: bool) -> dict[str, Any]:
 def get_object_attributes(call: Call, bucket: str, key: str, object_attributes: list[str],
                           version_id: str | None = None, max_parts: int = PAGE_LIMIT,
                           part_number_marker: int = 0, expected_bucket_owner: str | None = None,
+                          request_payer: str | None = None,
                           sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
                           sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """The attributes of an object that were asked for."""
@@ -109,11 +111,11 @@ def get_object_attributes(call: Call, bucket: str, key: str, object_attributes: 
             raise errors.InvalidArgument("Invalid attribute name specified.",
                                          ArgumentName="x-amz-object-attributes",
                                          ArgumentValue=name)
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     obj = find_object(call, found, key, version_id)
     encryption.key_of(call, obj.envelope, CustomerKey(sse_customer_algorithm, sse_customer_key,
                                                       sse_customer_key_md5))
-    result: dict[str, Any] = {"LastModified": obj.modified_ms / 1000}
+    result: dict[str, Any] = {"LastModified": obj.modified_ms / 1000, **charged(call, found)}
     if obj.version or found.versioning:
         result["VersionId"] = versions.version_id(found, obj)
     if "ETag" in object_attributes:
@@ -183,7 +185,7 @@ def _described(call: Call, bucket: Bucket, key: str, obj: Object, pieces: list[P
     result: dict[str, Any] = {
         "AcceptRanges": "bytes", "LastModified": obj.modified_ms / 1000, "ContentLength": obj.size,
         "ETag": conditions.quoted(obj.etag), "ContentType": _DEFAULT_TYPE,
-        **encryption.shown(obj.envelope), **obj.headers, "Metadata": obj.metadata}
+        **encryption.shown(obj.envelope), **obj.headers, "Metadata": obj.metadata, **charged(call, bucket)}
     if part:
         result["ContentLength"] = part[1] - part[0]
         result["ContentRange"] = f"bytes {part[0]}-{part[1] - 1}/{obj.size}"

@@ -25,7 +25,7 @@ from .replicas import COMPLETED, FAILED, PENDING, REPLICA, Rule
 from .service import s3
 
 _NOT_HAD = {"ExistingObjectReplication": "what was there before", "ReplicationTime": "within a promised time",
-            "Metrics": "with metrics", "ReplicaModifications": "changes of replicas back"}
+            "Metrics": "with metrics"}
 _SESSION = "s3-replication"
 _SCHEMA = ("must be specified for this version of Cross Region Replication configuration schema. Please "
            "refer to S3 Developer Guide for more information.")
@@ -103,6 +103,9 @@ def _copy(call: Call, source: Bucket, key: str, obj: Object, rule: Rule) -> None
     if target.versioning != "Enabled":
         raise errors.InvalidRequest("Destination bucket must have versioning enabled.")
     raw, wanted = check_key(key), rule["Destination"]
+    known = versions.find(call, target, raw, obj.version)
+    if known is None and obj.replication == REPLICA:
+        return  # what is changed about a replica goes where its version is, and the version nowhere else
     copy = msgspec.structs.replace(obj, replication=REPLICA, restoring_ms=0, restored_until_ms=0)
     if "AccessControlTranslation" in wanted or target.acls_disabled:
         copy.owner, copy.grants = target.account, acls.private(target.account)
@@ -114,7 +117,6 @@ def _copy(call: Call, source: Bucket, key: str, obj: Object, rule: Rule) -> None
         arn = wanted["EncryptionConfiguration"]["ReplicaKmsKeyID"]
         copy.envelope = encryption.wrapped(there, target, secret or b"", arn, obj.envelope)
     pieces = [msgspec.structs.replace(piece) for piece in content_of(call, source.name, raw, obj)]
-    known = versions.find(call, target, raw, obj.version)
     if known is None:
         versions.insert(call, target, raw, copy, pieces)
         event = "s3:ObjectRemoved:DeleteMarkerCreated" if obj.marker else "s3:ObjectCreated:Put"
@@ -150,12 +152,12 @@ def _check(call: Call, rule: Rule) -> None:
         raise errors.InvalidRequest(f"Priority {_SCHEMA}")
     if rule.get("Filter") is not None and "DeleteMarkerReplication" not in rule:
         raise errors.InvalidRequest(f"DeleteMarkerReplication {_SCHEMA}")
-    wanted, chosen = rule["Destination"], rule.get("SourceSelectionCriteria") or {}
+    wanted = rule["Destination"]
     for name, what in _NOT_HAD.items():
-        if ((rule | wanted | chosen).get(name) or {}).get("Status") == "Enabled":
+        if ((rule | wanted).get(name) or {}).get("Status") == "Enabled":
             raise NotHonoured(f"cloudlet does not replicate {what} ({name}), and refuses it rather than "
                               "ignore it.")
-    kms = (chosen.get("SseKmsEncryptedObjects") or {}).get("Status") == "Enabled"
+    kms = replicas.is_enabled(rule, "SseKmsEncryptedObjects")
     if kms != bool((wanted.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID")):
         raise errors.InvalidRequest("SseKmsEncryptedObjects must be enabled if and only if ReplicaKmsKeyID "
                                     "is specified.")

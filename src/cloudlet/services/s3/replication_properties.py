@@ -61,6 +61,7 @@ class Destination(Property):
 class Selection(Property):
     """SourceSelectionCriteria."""
 
+    replica_modifications: Switch | None = None
     sse_kms_encrypted_objects: Switch | None = None
 
 

@@ -32,6 +32,7 @@ class BucketResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
     bucket_encryption: properties.Encryption | None = None
     cors_configuration: properties.Cors | None = None
     lifecycle_configuration: properties.Lifecycle | None = None
+    logging_configuration: properties.Logging | None = None
     notification_configuration: properties.Notifications | None = None
     object_lock_configuration: properties.ObjectLock | None = None
     object_lock_enabled: bool = False
@@ -97,6 +98,7 @@ class BucketResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
             "acl": _acl(self.access_control),
             "versioning": properties.plain(self.versioning_configuration),
             "tags": {"TagSet": tags} if tags else None,
+            "logging": self.logging_configuration and self.logging_configuration.document(this.physical_id),
             **{kind: document.document() for kind, document in translated.items() if document is not None}}
         return {kind: document for kind, document in found.items() if document is not None}
 
@@ -150,6 +152,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "lifecycle": ("PutBucketLifecycleConfiguration", "LifecycleConfiguration", "DeleteBucketLifecycle"),
     "notification": ("PutBucketNotificationConfiguration", "NotificationConfiguration", ""),
     "website": ("PutBucketWebsite", "WebsiteConfiguration", "DeleteBucketWebsite"),
+    "logging": ("PutBucketLogging", "BucketLoggingStatus", ""),
     "tags": ("PutBucketTagging", "Tagging", "DeleteBucketTagging"),
 }
 _EMPTY: dict[str, Any] = {"acl": "private", "versioning": {"Status": "Suspended"},

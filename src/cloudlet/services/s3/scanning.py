@@ -111,9 +111,10 @@ def _cell(value: Any) -> Any:
 def _table(path: Path, source: Options) -> str:
     """The call that reads the file."""
     packed = source.get("CompressionType") or "NONE"
-    if packed not in ("NONE", "GZIP"):
-        raise NotHonoured(f"cloudlet does not select from objects compressed by {packed}.")
-    where, unpack = _text(str(path)), f"compression = {_text(packed.lower())}"
+    if packed not in ("NONE", "GZIP", "BZIP2"):
+        raise errors.InvalidCompressionFormat
+    # bzip2, which DuckDB does not know, is unpacked before
+    where, unpack = _text(str(path)), f"compression = {_text('gzip' if packed == 'GZIP' else 'none')}"
     if "Parquet" in source:
         return f"read_parquet({where})"
     if "JSON" in source:

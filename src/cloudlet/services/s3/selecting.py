@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...errors import NotHonoured
 from ...kernel import Call, Conversation
 from ...scratch import Scratch
 from ...store import Blobs
-from . import bodies, encryption, errors, scanning, storage
+from . import bodies, encryption, errors, scanning, select_input, storage
 from .discarding import content_of
 from .encryption import CustomerKey
 from .names import check_key
-from .nouns import Piece, find_bucket
+from .nouns import find_bucket
 from .reading import find_object
+from .select_input import Source
 from .service import s3
 
 _EVENT = 1 << 18  # bytes of rows in one event
@@ -25,7 +24,8 @@ Rows = Iterator[list[tuple[Any, ...]]]
 async def select_object_content(
         call: Conversation, bucket: str, key: str, expression: str, expression_type: str,
         input_serialization: dict[str, Any], output_serialization: dict[str, Any],
-        request_progress: dict[str, Any] | None = None, expected_bucket_owner: str | None = None,
+        request_progress: dict[str, Any] | None = None, scan_range: dict[str, Any] | None = None,
+        expected_bucket_owner: str | None = None,
         sse_customer_algorithm: str | None = None, sse_customer_key: str | None = None,
         sse_customer_key_md5: str | None = None) -> dict[str, Any]:
     """The rows of an object that an expression selects, as a stream of events."""
@@ -35,28 +35,28 @@ async def select_object_content(
         raise errors.MalformedXML
     customer = CustomerKey(sse_customer_algorithm, sse_customer_key, sse_customer_key_md5)
 
-    def prepare(call: Call) -> tuple[list[Piece], bodies.Reading, int]:
+    def prepare(call: Call) -> Source:
         found = find_bucket(call, bucket, expected_bucket_owner)
         obj = find_object(call, found, key, None)
-        if encryption.key_of(call, obj.envelope, customer) is not None:
-            raise NotHonoured("cloudlet does not select from objects that a key of a customer or of KMS "
-                              "encrypts.")
+        secret = encryption.key_of(call, obj.envelope, customer)
         storage.check_readable(obj, call.now_ms)
         pieces = content_of(call, found.name, check_key(key), obj)
-        return pieces, bodies.Reading(call.use(Blobs), pieces, 0, obj.size), obj.size
+        blobs = call.use(Blobs)
+        return Source(blobs, pieces, obj.size, secret, bodies.Reading(blobs, pieces, 0, 0))
 
-    pieces, reading, size = await call.transact(prepare)
+    source = await call.transact(prepare)
     loop = asyncio.get_running_loop()
     folder = Scratch("select")
     try:
-        path = await _file(call, pieces, reading, folder.path)
+        path = await select_input.as_file(source, input_serialization, scan_range, folder.path)
         names, batches = await loop.run_in_executor(None, scanning.rows, path, expression,
                                                     input_serialization)
+        size = path.stat().st_size if scan_range is not None else source.size
     except BaseException:
         folder.remove()
         raise
     asked = Asked(output_serialization, bool((request_progress or {}).get("Enabled")), size)
-    return {"Payload": _events(names, batches, asked, reading, folder)}
+    return {"Payload": _events(names, batches, asked, source, folder)}
 
 
 class Asked(NamedTuple):
@@ -67,7 +67,7 @@ class Asked(NamedTuple):
     size: int
 
 
-async def _events(names: list[str], batches: Rows, asked: Asked, held: bodies.Reading,
+async def _events(names: list[str], batches: Rows, asked: Asked, held: Source,
                   folder: Scratch) -> AsyncIterator[dict[str, Any]]:
     """The rows as events; the object's file is ``held`` until the last."""
     loop, returned = asyncio.get_running_loop(), 0
@@ -85,14 +85,3 @@ async def _events(names: list[str], batches: Rows, asked: Asked, held: bodies.Re
     finally:
         del held
         folder.remove()
-
-
-async def _file(call: Conversation, pieces: list[Piece], reading: bodies.Reading, folder: Path) -> Path:
-    """Where the object lies as one file: as it is, or put together."""
-    if len(pieces) == 1 and pieces[0].blob:
-        return call.use(Blobs).path(pieces[0].blob)
-    path = folder / "object"
-    with path.open("wb") as file:
-        async for data in reading:
-            file.write(data)
-    return path

@@ -11,7 +11,7 @@ from ...errors import AwsError
 from ...kernel import Service
 from ...wire import validate
 from ...wire.model import Dialect, OperationModel
-from . import encryption, errors
+from . import checksums, encryption, errors
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _ROOTS = {
@@ -29,7 +29,6 @@ _ROOTS = {
     "GetBucketLogging": "BucketLoggingStatus", "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
 }
 _HARMLESS = {
-    "*.RequestPayer": "nobody is billed",
     "*.ContentMD5": "a document is held against it before it is read",
     "*.ContentLength": "HTTP itself says how long a body is",
     "*.ChecksumAlgorithm": "the checksum itself names its algorithm, and is checked",
@@ -76,4 +75,4 @@ def _unreadable(place: str, message: str) -> AwsError:
 s3 = Service("s3", harmless=_HARMLESS, check=_check, dialect=Dialect(
     roots=_ROOTS, unwrapped=frozenset({"GetBucketLocation"}), namespace=NAMESPACE, bare_errors=True,
     request_id_header="x-amz-request-id", status=_status, unreadable=_unreadable,
-    headers=encryption.check_headers))
+    headers=encryption.check_headers, intact=checksums.check_document))

@@ -13,9 +13,10 @@ from .service import s3
 @s3.operation
 def put_object_tagging(call: Call, bucket: str, key: str, tagging: dict[str, Any],
                        version_id: str | None = None,
-                       expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                       expected_bucket_owner: str | None = None,
+                       request_payer: str | None = None) -> dict[str, Any]:
     """Give an object these tags and no others."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     wanted = tags.of_document(tagging["TagSet"])
     asked = {f"s3:RequestObjectTag/{name}": value for name, value in wanted.items()}
     obj = find_object(call, found, key, version_id, action="s3:PutObjectTagging", **asked)
@@ -27,9 +28,10 @@ def put_object_tagging(call: Call, bucket: str, key: str, tagging: dict[str, Any
 
 @s3.operation
 def get_object_tagging(call: Call, bucket: str, key: str, version_id: str | None = None,
-                       expected_bucket_owner: str | None = None) -> dict[str, Any]:
+                       expected_bucket_owner: str | None = None,
+                       request_payer: str | None = None) -> dict[str, Any]:
     """An object's tags."""
-    found = find_bucket(call, bucket, expected_bucket_owner)
+    found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     obj = find_object(call, found, key, version_id, action="s3:GetObjectTagging")
     return {"VersionId": obj.version or None, **tags.document(obj.tags)}
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from ...errors import AwsError
 from ...kernel import Call, Conversation
 from ...wire.http import Request, Response
-from . import access, errors
+from . import access, access_logs, errors, log_records
 from .nouns import configuration, configure, find_bucket
 from .service import s3
 
@@ -69,6 +69,12 @@ def delete_bucket_website(call: Call, bucket: str, expected_bucket_owner: str | 
 @s3.site("s3-website-us-east-1")
 async def visit(call: Conversation, name: str, request: Request) -> Response:
     """Answer a visitor; what he may read is what anybody may."""
+    heard = access_logs.heard_of(call, request, log_records.WEBSITE)
+    heard.params = {"Bucket": name, "Key": unquote(request.path).removeprefix("/")}
+    return await access_logs.recorded(call, heard, _visit(call, name, request))
+
+
+async def _visit(call: Conversation, name: str, request: Request) -> Response:
     if request.method not in ("GET", "HEAD"):
         return _page(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
     key = unquote(request.path).removeprefix("/")

@@ -21,6 +21,16 @@ class NoSuchAccessPointPolicy(AwsError):
     status = 404
 
 
+class NoSuchPublicAccessBlockConfiguration(AwsError):
+    """The public access block configuration was not found"""
+
+    status = 404
+
+
+class InvalidTag(AwsError):
+    """The tag provided was not a valid tag. This error can occur if the tag did not pass input validation."""
+
+
 class AccessPointAlreadyOwnedByYou(AwsError):
     """Your previous request to create the named accesspoint succeeded and you already own it."""
 

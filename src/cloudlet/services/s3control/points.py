@@ -17,12 +17,13 @@ from ...store import Table
 from . import errors
 from .limits import PAGE_LIMIT
 from .service import s3control
+from .tags import TagList, checked, of_list
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
 _TAKEN = ("-s3alias", "--ol-s3", "--xa-s3")  # endings of other names
 ALIAS = "-s3alias"
 _ALIAS_NAME, _ALIAS_DRAWN = 20, 34  # characters of the name in an alias, and of what tells it from others
-_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 class Point(msgspec.Struct, omit_defaults=True):
@@ -34,6 +35,7 @@ class Point(msgspec.Struct, omit_defaults=True):
     created_ms: int
     blocks: dict[str, bool]
     policy: str = ""
+    tags: dict[str, str] = {}
 
 
 points = Table("s3control.points", Point, reach="global", indexes={  # (account, region, name)
@@ -44,9 +46,10 @@ Key = tuple[str, str, str]
 @s3control.operation
 def create_access_point(call: Call, account_id: str, name: str, bucket: str,
                         public_access_block_configuration: dict[str, Any] | None = None,
-                        bucket_account_id: str = "") -> dict[str, Any]:
+                        bucket_account_id: str = "", tags: TagList | None = None) -> dict[str, Any]:
     """A new access point; without word of them, it has all blocks of public access."""
     check_account(call, account_id)
+    own_tags = checked(of_list(tags or []))
     if not _NAME.fullmatch(name) or name.endswith(_TAKEN):
         raise errors.InvalidURI(URI=f"accesspoint/{name}")
     owner = bucket_account_id or account_id
@@ -60,9 +63,10 @@ def create_access_point(call: Call, account_id: str, name: str, bucket: str,
     if points.get(call, account_id, call.region, name) is not None:
         raise errors.AccessPointAlreadyOwnedByYou
     given = public_access_block_configuration
-    blocks = {block: True if given is None else bool(given.get(block)) for block in _BLOCKS}
+    blocks = {block: True if given is None else bool(given.get(block)) for block in BLOCKS}
     alias = f"{name[:_ALIAS_NAME]}-{call.ids.hex(_ALIAS_DRAWN)}{ALIAS}"
-    points.put(call, account_id, call.region, name, record=Point(bucket, owner, alias, call.now_ms, blocks))
+    points.put(call, account_id, call.region, name, record=Point(
+        bucket, owner, alias, call.now_ms, blocks, tags=own_tags))
     return {"AccessPointArn": arn_of((account_id, call.region, name)), "Alias": alias}
 
 

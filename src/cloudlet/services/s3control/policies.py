@@ -7,6 +7,7 @@ from ...identity.grammar import check
 from ...identity.policy import Malformed, compiled
 from ...kernel import Call
 from . import errors
+from .blocks import is_policy_blocked
 from .limits import POLICY_LIMIT
 from .points import arn_of, find_point, points
 from .service import s3control
@@ -17,7 +18,7 @@ def put_access_point_policy(call: Call, account_id: str, name: str, policy: str)
     """Set an access point's policy."""
     key, point = find_point(call, account_id, name)
     _check(policy, arn_of(key))
-    if point.blocks.get("BlockPublicPolicy") and is_public(compiled(policy)):
+    if is_public(compiled(policy)) and is_policy_blocked(call, key, point):
         raise errors.AccessDenied
     point.policy = policy
     points.put(call, *key, record=point)
