@@ -31,7 +31,7 @@ from .gateway.server import Server
 from .gateway.snapshots import Snapshots
 from .identity import service_principal
 from .ids import Ids
-from .kernel import Kernel, Services
+from .kernel import Kernel, Services, strangers
 from .kernel.place import Place
 from .scratch import Scratch
 from .store import Blobs, Store, StoreError, snapshots
@@ -55,6 +55,7 @@ class Options(msgspec.Struct, frozen=True):
     network: Network = "host"  # of functions: the machine's, or each its own with nothing but the cloudlet
     isolation: Isolation = "available"  # "strict" starts only where functions are held by every wall
     dynamodb_throughput: Literal["report", "enforce"] = "report"  # whether tables throttle
+    credentials: strangers.Credentials = "any"  # whose keys are believed: anybody's, or those made here
     token: str = ""  # who shows it may use the cloudlet's own API; empty: one is made up
     brokers: dict[str, str] = {}  # where those of Amazon MQ are: amqp://… by ARN or name
 
@@ -71,6 +72,7 @@ class Cloudlet:
         self.tracer = Tracer(ids)
         self.kernel = Kernel(self.store, Services(), self.clock, ids, self.tracer)
         self.kernel.wishes["dynamodb-throughput"] = options.dynamodb_throughput
+        self.kernel.wishes[strangers.OPTION] = options.credentials
         self.kernel.guards += [tracing(self.tracer), self.kernel.faults]
         self.kernel.provide(Blobs(self.folder / "blobs", fsync=options.durability == "power",
                                   shared=not isinstance(self.store, SqliteStore)))

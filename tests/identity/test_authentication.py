@@ -1,11 +1,14 @@
 """Who a request is from, asked over the wire: presigned URLs, chunks, clocks, and forms that are not
 understood."""
 
+import base64
 import datetime as dt
 import hashlib
+import hmac
 import json
 import urllib.error
 import urllib.request
+from email.utils import format_datetime
 
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
@@ -179,8 +182,60 @@ def test_signed_chunks_are_proved_one_by_one(cloudlet):
     assert chunked(cloudlet, key, "/chunks/trailing", [b"hello"], trailer="NhCmhg==")[0] == 200
 
 
+def test_s3_takes_the_old_signature_in_a_header(cloudlet):
+    key, old = a_key(cloudlet, "old"), Config(signature_version="s3")
+    s3 = cloudlet.client("s3", **key, config=old)
+    s3.create_bucket(Bucket="old-signatures")
+    s3.put_object(Bucket="old-signatures", Key="a b/ü", Body=b"hello", Metadata={"who": "me"})
+    got = s3.get_object(Bucket="old-signatures", Key="a b/ü", ResponseContentType="text/x; y=z")
+    assert (got["Body"].read(), got["ContentType"]) == (b"hello", "text/x; y=z")
+    assert got["Metadata"] == {"who": "me"}
+    assert [one["Key"] for one in s3.list_objects(Bucket="old-signatures")["Contents"]] == ["a b/ü"]
+    with refused("SignatureDoesNotMatch", "Check your key and signing method"):
+        cloudlet.client("s3", key=key["key"], secret="other", config=old).list_buckets()
+    lent = cloudlet.client("sts", **key).get_session_token()["Credentials"]
+    session = {"key": lent["AccessKeyId"], "secret": lent["SecretAccessKey"], "config": old}
+    assert cloudlet.client("s3", **session, token=lent["SessionToken"]).list_buckets()["Buckets"]
+    with refused("InvalidToken"):
+        cloudlet.client("s3", **session, token="other").list_buckets()
+
+
+def old_header(key, moment, path="/", more=""):
+    text = f"GET\n\n\n{moment}\n{more}{path}"
+    signature = base64.b64encode(hmac.digest(key["secret"].encode(), text.encode(), "sha1")).decode()
+    return {"Authorization": f"AWS {key['key']}:{signature}"}
+
+
+def test_an_old_signature_is_of_one_moment_and_one_resource(cloudlet):
+    key = a_key(cloudlet, "old-moments")
+    s3 = bucket(cloudlet, key, "old-moments")
+    s3.put_object(Bucket="old-moments", Key="k", Body=b"v")
+    now = dt.datetime.now(dt.UTC)
+    dated = {"Date": format_datetime(now, usegmt=True)}
+    url = f"{cloudlet.url}/old-moments/k"
+    header = old_header(key, dated["Date"], "/old-moments/k")
+    assert fetch(url, headers=header | dated) == (200, b"v")
+    assert fetch(f"{url}?unsigned=1", headers=header | dated) == (200, b"v")  # only S3's own are signed
+    for other, said in ((f"{url}?acl", dated), (f"{cloudlet.url}/old-moments", dated)):
+        assert b"SignatureDoesNotMatch" in fetch(other, headers=header | said)[1]
+    amz = {"x-amz-date": dated["Date"]}
+    header = old_header(key, "", "/old-moments/k", f"x-amz-date:{amz['x-amz-date']}\n")
+    assert fetch(url, headers=header | amz | {"Date": "whatever"}) == (200, b"v")
+    late = format_datetime(now - dt.timedelta(minutes=20), usegmt=True)
+    status, answer = fetch(url, headers=old_header(key, late, "/old-moments/k") | {"Date": late})
+    assert status == 403 and b"RequestTimeTooSkewed" in answer
+    status, answer = fetch(url, headers=old_header(key, "", "/old-moments/k"))
+    assert status == 403 and b"AWS authentication requires a valid Date" in answer
+
+
+def test_other_services_never_took_the_old_signature_of_s3(cloudlet):
+    status, answer = fetch(f"{cloudlet.url}/?Action=ListUsers&Version=2010-05-08",
+                           headers={"Authorization": "AWS AKIDEXAMPLE:c2lnbmF0dXJl"})
+    assert status == 400 and b"The authorization mechanism you have provided is not supported" in answer
+
+
 @pytest.mark.parametrize(("header", "code"), [
-    ("AWS AKIDEXAMPLE:c2lnbmF0dXJl", b"The authorization mechanism you have provided is not supported"),
+    ("AWS AKIDEXAMPLE", b"Expected AwsAccessKeyId:signature"),
     ("AWS4-ECDSA-P256-SHA256 Credential=a/20260101/x/s3/aws4_request, SignedHeaders=host, Signature=00",
      b"InvalidRequest"),
     ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=00", b"AuthorizationHeaderMalformed"),

@@ -1,7 +1,7 @@
 """A running cloudlet, seen from a command: where it is, and how to ask it something.
 
-Standard library only: importing boto3 would take longer than most commands do. Nothing is signed;
-the header only names the account, which a cloudlet believes of keys that nobody created.
+Standard library only: importing boto3 would take longer than most commands do. How requests are signed
+says :mod:`.signing`.
 """
 
 import http.client
@@ -18,13 +18,13 @@ from xml.etree import ElementTree
 import click
 
 from .paper import fail
+from .signing import ACCOUNT, Key, key_of_environment, signed, unproved
 
 ENDPOINT_FILE, TOKEN_FILE = "endpoint", "token"
 TOKEN_VARIABLE = "CLOUDLET_TOKEN"
 _TOKEN_HEADER = "x-cloudlet-token"
 DATA_FOLDER = ".cloudlet"
 _DEFAULT = "http://127.0.0.1:4566"
-_ACCOUNT = re.compile(r"\d{12}")
 _JSON = {"logs": ("Logs_20140328", "1.1"), "states": ("AWSStepFunctions", "1.0")}
 _VERSIONS = {"cloudformation": "2010-05-15"}
 _TIMEOUT_S = 910.0  # a function may run for 15 minutes
@@ -48,9 +48,11 @@ class Remote:
         self.endpoint = f"{parts.scheme}://{parts.netloc}"
         self._host, self._port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._key, self.region = account_and_region()
+        self._account, self.region = account_and_region()
         self.patience_s: float | None = _TIMEOUT_S  # for an answer
         self.token = token  # who shows it may use the cloudlet's own API
+        self._key: Key | None = None
+        self._asked = False  # which key to sign with
 
     def control(self, path: str, body: object = None) -> Any:
         """The cloudlet's own API: the JSON under ``/_cloudlet/``."""
@@ -90,12 +92,25 @@ class Remote:
 
     def signed(self, service: str, method: str, path: str, headers: Mapping[str, str],
                body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
-        """A request in the name of the account."""
-        return self.send(method, path, {**headers, "authorization": self._mark(service)}, body)
+        """A request in the name of the environment's key, or of the account."""
+        return self.send(method, path, self._signed(service, method, path, headers, body or b""), body)
 
-    def _mark(self, service: str) -> str:
-        scope = f"{self._key}/20150830/{self.region}/{service}/aws4_request"
-        return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+    def root_key(self, account: str, *, renew: bool = False) -> Key | None:
+        """The key of an account itself, if this cloudlet believes only keys it made, and we may know it."""
+        if not self.token:
+            return None
+        answer = self.control(f"credentials?account={account}", {} if renew else None)
+        if answer["believed"] != "known":
+            return None
+        return Key(answer["accessKeyId"], answer["secretAccessKey"])
+
+    def _signed(self, service: str, method: str, path: str, headers: Mapping[str, str],
+                body: bytes) -> dict[str, str]:
+        if not self._asked:
+            self._key, self._asked = key_of_environment() or self.root_key(self._account), True
+        if self._key is None:
+            return {**headers, **unproved(self._account, self.region, service)}
+        return signed(self._key, self.region, service, method, self.endpoint + path, headers, body)
 
     def lines(self, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         """The cloudlet's own API, where it answers with one JSON object a line, as things happen."""
@@ -119,11 +134,13 @@ class Remote:
         from ..wire import eventstream  # it knows AWS's models, and importing them takes its time
 
         target, version = _JSON[service]
-        headers = {"x-amz-target": f"{target}.{operation}", "authorization": self._mark(service),
+        body = json.dumps(params).encode()
+        headers = {"x-amz-target": f"{target}.{operation}",
                    "content-type": f"application/x-amz-json-{version}"}
+        headers = self._signed(service, "POST", "/", headers, body)
         connection = self._kind(self._host, self._port, timeout=self.patience_s)
         try:
-            connection.request("POST", "/", json.dumps(params).encode(), headers)
+            connection.request("POST", "/", body, headers)
             answer = connection.getresponse()
             if answer.status >= 400:
                 self._answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
@@ -186,7 +203,7 @@ def account_and_region() -> tuple[str, str]:
     """Where commands work: the account that a key of 12 digits names, and the region of the environment."""
     key = os.environ.get("AWS_ACCESS_KEY_ID", "")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return key if _ACCOUNT.fullmatch(key) else "000000000000", region
+    return key if ACCOUNT.fullmatch(key) else "000000000000", region
 
 
 def of_data(data: Path) -> Remote:

@@ -94,6 +94,12 @@ class Paper:
         data = event["data"]
         kept = f"state is kept in {short(data)}" if data else "nothing is kept"
         paper.say(f"cloudlet is up at {paper.bold(event['endpoint'])} after {event['startedMs']:.0f} ms")
+        if event["credentials"] == "known":
+            paper.say("only keys that were made here are believed; `cloudlet env` gives you the root key",
+                      dim=True)
+        elif event["reachable"]:
+            paper.say(paper.warning("everybody who can reach this address is believed without proof, and may "
+                                    "do everything; --credentials known ends that"))
         if event["mqttPort"]:
             paper.say(f"it speaks MQTT at port {event['mqttPort']}", dim=True)
         paper.say(f'{kept}; eval "$(cloudlet env)" points your tools here; Ctrl-C stops', dim=True)

@@ -25,6 +25,7 @@ from ..errors import AwsError
 from ..functions.isolation import Isolation, IsolationError, Network, weaknesses
 from ..kernel.kernel import Finish, Guard, Invocation
 from ..kernel.place import Place
+from ..kernel.strangers import Credentials
 from ..store import StoreError
 from ..store.sqlite import Durability
 from ..wire.http import Request, Response
@@ -32,6 +33,7 @@ from . import paper
 from .debugging import wished
 from .remote import DATA_FOLDER, ENDPOINT_FILE, TOKEN_FILE, TOKEN_VARIABLE
 from .reports import Aside, Report, report
+from .trust import believed_at, is_loopback
 
 
 @click.command("up")
@@ -39,6 +41,9 @@ from .reports import Aside, Report, report
 @click.option("--port", default=4566, show_default=True, type=click.IntRange(0, 65535),
               help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--credentials", type=click.Choice(["any", "known"]),
+              help="Whose keys are believed: anybody's, or those made here alone. "
+                   "[default: any; known, if others than this machine can reach --host]")
 @click.option("--mqtt", type=click.IntRange(0, 65535), metavar="PORT",
               help="Speak MQTT over TCP at this port, too; over WebSocket it is always at /mqtt.")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path),
@@ -64,10 +69,10 @@ from .reports import Aside, Report, report
               type=click.Choice(["report", "enforce"]),
               help="Only tell what tables consume, or throttle those that exceed their capacity.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one a line.")
-def command(path: Path, port: int, host: str, mqtt: int | None, data: Path | None, ephemeral: bool,
-            durability: Durability, postgres: str, parameter: tuple[str, ...], nearest_runtime: bool,
-            debug: tuple[str, ...], network: Network, isolation: Isolation, broker: tuple[str, ...],
-            dynamodb_throughput: Literal["report", "enforce"],
+def command(path: Path, port: int, host: str, credentials: Credentials | None, mqtt: int | None,
+            data: Path | None, ephemeral: bool, durability: Durability, postgres: str,
+            parameter: tuple[str, ...], nearest_runtime: bool, debug: tuple[str, ...], network: Network,
+            isolation: Isolation, broker: tuple[str, ...], dynamodb_throughput: Literal["report", "enforce"],
             as_json: bool) -> None:
     """Start a cloudlet, deploy the application in PATH and watch it.
 
@@ -75,11 +80,15 @@ def command(path: Path, port: int, host: str, mqtt: int | None, data: Path | Non
     """
     if ephemeral and data:
         raise click.UsageError("--ephemeral keeps nothing, so there is no place for --data.")
+    believed, token = credentials or believed_at(host), os.environ.get(TOKEN_VARIABLE, "")
+    if believed == "known" and ephemeral and not (token or as_json):
+        raise paper.fail("With --ephemeral, nobody could learn the root key that --credentials known makes.",
+                         f"Choose a token and set {TOKEN_VARIABLE} to it, or leave out --ephemeral.")
     folder = None if ephemeral else (data or path / DATA_FOLDER).resolve()
     options = Options(data=folder, host=host, port=port, mqtt=mqtt, durability=durability, postgres=postgres,
                       nearest_runtime=nearest_runtime, network=network, isolation=isolation,
                       dynamodb_throughput=dynamodb_throughput, brokers=_brokers(broker),
-                      token=os.environ.get(TOKEN_VARIABLE, ""))
+                      credentials=believed, token=token)
     application = Wish(path.resolve(), paper.pairs(parameter), dict(wished(one) for one in debug))
     _allow_many_files()
     collect_rarely()
@@ -121,7 +130,8 @@ async def _run(wish: Wish, options: Options, report: Report) -> None:
         report.tell({"event": "ready", "endpoint": cloudlet.kernel.use(Place).endpoint,
                      "port": cloudlet.port, "mqttPort": cloudlet.mqtt_port, "pid": os.getpid(),
                      "data": str(options.data or ""),
-                     "token": cloudlet.token,
+                     "token": cloudlet.token, "credentials": options.credentials,
+                     "reachable": not is_loopback(options.host),
                      "startedMs": round(_since_start_ms())})
         notes = _leave_notes(cloudlet)
         try:

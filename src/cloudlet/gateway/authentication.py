@@ -1,8 +1,8 @@
 """Who a request is from.
 
-A key that IAM or STS made must have signed rightly. A key nobody made is taken at its word, as
-every local tool does: twelve digits name its account, anything else stands for the default one.
-A function with a network of its own is taken at no such word: it has a key, and must sign.
+A key that was made here must have signed rightly. Whether a key nobody made is taken at its word, and a
+request nobody signed is let in, :mod:`cloudlet.kernel.strangers` says. A function with a network of its
+own is taken at no such word: it has a key, and must sign.
 """
 
 import hashlib
@@ -10,27 +10,26 @@ import hmac
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import msgspec
 
-from ..errors import RequestEntityTooLarge
-from ..identity import ANONYMOUS, Principal, presigned, root
+from ..errors import AwsError, RequestEntityTooLarge
+from ..identity import ANONYMOUS, Principal, sigv2
 from ..identity import signature as sigv4
 from ..identity.seal import Seal
 from ..identity.signature import Signed
-from ..kernel import Kernel
+from ..kernel import Kernel, strangers
 from ..kernel.credentials import Credential, Keyring
+from ..wire import protocols
 from ..wire.http import BodyStream, Request
 from . import refusals
 from .refusals import Style
 from .routing import with_bucket_in_path
 
-DEFAULT_ACCOUNT = "000000000000"
 SKEW_MS = 15 * 60_000
 LONGEST_PRESIGNED_S = 604_800  # a week
-_OPEN = ("s3", "sts")  # what these let nobody in particular do they decide themselves
 _BODY_LIMIT = 72 << 20
-_ACCOUNT = re.compile(r"\d{12}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _V2 = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 _V4A = "cloudlet does not verify Signature Version 4A (AWS4-ECDSA-P256-SHA256). Please use AWS4-HMAC-SHA256."
@@ -42,26 +41,26 @@ class Authenticator:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._keyring = Keyring(kernel.store)
-        self._roots: dict[str, Principal] = {}
 
-    async def principal_of(self, request: Request, signed: Signed | None, service: str) -> Principal:
-        """The principal a request is from; an :class:`AwsError` if it isn't."""
+    async def principal_of(self, request: Request, signed: Signed | None, service: str, *,
+                           asks: bool = False) -> Principal:
+        """The principal a request is from; an :class:`AwsError` if it isn't.
+
+        A service that ``asks`` for itself is given nobody for a request that nobody signed.
+        """
         if signed is None:
             self._refuse_unreadable(request, service)
-            if request.guest is not None and service not in _OPEN:
+            must = request.guest is not None or not (asks or strangers.are_believed(self._kernel))
+            if must and not self._is_open(request, service):
                 raise refusals.unsigned(self._style(service))
             return ANONYMOUS
-        if signed.algorithm not in (sigv4.ALGORITHM, presigned.ALGORITHM):
-            raise refusals.InvalidRequest(_V4A if "ECDSA" in signed.algorithm else _V2)
-        if signed.algorithm == presigned.ALGORITHM:
-            self._check_end(request)
-        elif signed.presigned:
-            self._check_presigned(request, signed, self._style(service))
+        self._check_form(request, signed, service)
         credential = await self._keyring.find(signed.access_key)
         if credential is None:
-            if request.guest is not None and request.guest != signed.access_key:
-                raise refusals.unknown_key(self._style(service), signed.access_key)
-            return self._stranger(signed.access_key)
+            stranger = strangers.principal_of(self._kernel, signed.access_key, request.guest)
+            if stranger is None:
+                self._refuse_unknown(request, signed, self._style(service))
+            return stranger
         await self._verify(request, signed, credential, self._style(service))
         now_ms = self._kernel.clock.now_ms()
         await self._keyring.used(credential, signed.service or service, signed.region, now_ms)
@@ -72,14 +71,29 @@ class Authenticator:
         sent = msgspec.structs.replace(request, path=request.prefix + request.path)
         return await self.principal_of(sent, sigv4.claim_of(request), service)
 
-    def _stranger(self, access_key: str) -> Principal:
-        found = self._roots.get(access_key)
-        if found is None:
-            account = access_key if _ACCOUNT.fullmatch(access_key) else DEFAULT_ACCOUNT
-            found = root(account, access_key)
-            if len(self._roots) < 10_000:
-                self._roots[access_key] = found
-        return found
+    def _is_open(self, request: Request, service: str) -> bool:
+        """Whether what is asked for may be asked for by nobody in particular."""
+        found = self._kernel.services[service]
+        if not found.front.unsigned or "*" in found.front.unsigned:
+            return bool(found.front.unsigned)
+        return protocols.wire_of(request, found.model).operation_name(request, found.model) in (
+            found.front.unsigned)
+
+    def _refuse_unknown(self, request: Request, signed: Signed, style: Style) -> NoReturn:
+        """Say that nobody has the key; but for S3, AWS says first that it was signed too long ago."""
+        if style != "s3" and not signed.presigned and sigv4.milliseconds(sigv4.moment_of(request, signed)):
+            self._moment(request, signed, style)
+        raise refusals.unknown_key(style, signed.access_key)
+
+    def _check_form(self, request: Request, signed: Signed, service: str) -> None:
+        """Refuse a claim that is not of a kind that can be proved, or a URL that is not good now."""
+        old = signed.algorithm == sigv2.ALGORITHM
+        if signed.algorithm != sigv4.ALGORITHM and not (old and service == "s3"):
+            raise refusals.InvalidRequest(_V4A if "ECDSA" in signed.algorithm else _V2)
+        if signed.presigned and old:
+            self._check_end(request)
+        elif signed.presigned:
+            self._check_presigned(request, signed, self._style(service))
 
     def _style(self, service: str) -> Style:
         return refusals.style_of(self._kernel.services[service].model)
@@ -87,9 +101,9 @@ class Authenticator:
     def _refuse_unreadable(self, request: Request, service: str) -> None:
         """A claim in a form that can't be read is refused, and not taken for no claim."""
         header = request.headers.get("authorization", "")
-        if header.startswith("AWS ") or ("AWSAccessKeyId=" in request.query
-                                         and "Signature=" in request.query):
-            raise refusals.InvalidRequest(_V2)
+        in_url = "AWSAccessKeyId=" in request.query and "Signature=" in request.query
+        if header.startswith("AWS ") or in_url:
+            raise self._unreadable_old(header, service)
         if header.startswith("AWS4-"):
             lacking = [name for name in ("Credential", "Signature", "SignedHeaders")
                        if f"{name}=" not in header]
@@ -101,6 +115,16 @@ class Authenticator:
             raise refusals.AuthorizationQueryParametersError(
                 "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
                 '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
+
+    def _unreadable_old(self, header: str, service: str) -> AwsError:
+        if service != "s3":
+            return refusals.InvalidRequest(_V2)
+        if not header:
+            return refusals.AccessDenied("Query-string authentication requires the Signature, Expires and "
+                                         "AWSAccessKeyId parameters")
+        return refusals.InvalidArgument(
+            "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+            ArgumentName="Authorization", ArgumentValue=header)
 
     def _check_presigned(self, request: Request, signed: Signed, style: Style) -> None:
         """Whether the URL is good now. It ages on the cloudlet's clock, from what that showed when it was
@@ -136,7 +160,9 @@ class Authenticator:
             raise refusals.bad_token(style, signed.access_key, signed.token)
         if credential.expires_ms and credential.expires_ms <= self._kernel.clock.now_ms():
             raise refusals.expired_token(style)
-        if signed.algorithm == presigned.ALGORITHM:
+        if signed.algorithm == sigv2.ALGORITHM:
+            if not signed.presigned:
+                self._moment(request, signed, style)
             self._verify_old(request, signed, credential)
             return
         moment = self._moment(request, signed, style)
@@ -163,10 +189,11 @@ class Authenticator:
                                         ServerTime=_stamp(now_ms))
 
     def _verify_old(self, request: Request, signed: Signed, credential: Credential) -> None:
-        text = presigned.string_to_sign(with_bucket_in_path(msgspec.structs.replace(request)))
-        if not hmac.compare_digest(presigned.sign(credential.secret, text).encode(),
-                                   signed.signature.encode()):
-            raise refusals.mismatch("s3", signed.access_key, signed.signature, "", text)
+        shown = with_bucket_in_path(msgspec.structs.replace(request))
+        texts = sigv2.strings_to_sign(shown, in_url=signed.presigned)
+        right = [sigv2.sign(credential.secret, text).encode() for text in texts]
+        if not any(hmac.compare_digest(one, signed.signature.encode()) for one in right):
+            raise refusals.mismatch("s3", signed.access_key, signed.signature, "", texts[0])
 
     def _moment(self, request: Request, signed: Signed, style: Style) -> str:
         moment = sigv4.moment_of(request, signed)

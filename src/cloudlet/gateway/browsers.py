@@ -9,9 +9,9 @@ from ..errors import AwsError
 from ..identity import ANONYMOUS
 from ..identity.signature import claim_of
 from ..kernel import Conversation, Kernel, Service
+from ..kernel.strangers import DEFAULT_ACCOUNT
 from ..wire.http import Request, Response
-from .authentication import DEFAULT_ACCOUNT
-from .routing import Router, with_bucket_in_path
+from .routing import Router, sender_of, with_bucket_in_path
 
 
 class Browsers:
@@ -50,5 +50,6 @@ class Browsers:
             return None
 
     def _seen(self, service: Service, request: Request) -> tuple[Conversation, Request]:
-        call = self._kernel.conversation(ANONYMOUS, service.name, account=DEFAULT_ACCOUNT)
+        call = self._kernel.conversation(ANONYMOUS, service.name, account=DEFAULT_ACCOUNT,
+                                         sender=sender_of(request))
         return call, with_bucket_in_path(copy(request))  # a copy: the signature is of the path as sent

@@ -1,4 +1,5 @@
-"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, events, traces, the outbox."""
+"""The cloudlet's own API, under ``/_cloudlet/``: health, the clock, faults, events, traces, the outbox, and
+the key of the account itself."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated
@@ -9,7 +10,8 @@ from .. import __version__
 from ..clock import PATIENCE_S, Clock
 from ..fabric import outbox
 from ..functions import Pool, Trial
-from ..kernel import Kernel
+from ..kernel import Kernel, strangers
+from ..kernel.credentials import new_root_key, root_key
 from ..kernel.faults import Rule, mistake
 from ..kernel.permissions import Within
 from ..wire.http import Request, Response
@@ -65,6 +67,8 @@ class Control:
                 return self._time()
             case "POST", "clock":
                 return await self._move(request)
+            case "GET" | "POST" as method, "credentials":
+                return await self._credentials(request, renew=method == "POST")
             case "GET", "faults":
                 return _json({"rules": self._kernel.faults.rules})
             case "POST", "faults":
@@ -155,6 +159,18 @@ class Control:
             clock.resume()
         await self.keep_clock()
         return self._time(late)
+
+    async def _credentials(self, request: Request, *, renew: bool) -> Response:
+        """Which keys are believed; where only those made here, an account's root key, or a new one."""
+        if strangers.are_believed(self._kernel):
+            return _json({"believed": "any"})
+        account = request.queries().get("account", strangers.DEFAULT_ACCOUNT)
+        if not strangers.ACCOUNT.fullmatch(account):
+            return _json({"message": f"{account!r} is no account: an account has 12 digits."}, 400)
+        find = new_root_key if renew else root_key
+        key = await self._kernel.store.transact(lambda tx: find(tx, self._kernel.ids, account))
+        return _json({"believed": "known", "account": account, "accessKeyId": key.access_key,
+                      "secretAccessKey": key.secret})
 
     def _time(self, late: Iterable[str] = ()) -> Response:
         """The clock, the earliest moment that somebody waits for, and what a move found still running."""

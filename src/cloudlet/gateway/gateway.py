@@ -24,7 +24,7 @@ from .compression import chosen, compress
 from .cors import Cors
 from .lines import Lines
 from .refusals import RequestHeaderSectionTooLarge
-from .routing import Router, with_bucket_in_path
+from .routing import Router, sender_of, with_bucket_in_path
 from .sites import Sites
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Gateway:
                 principal, name, spec.name, params, account=account_of(principal),
                 region=signed.region if signed and signed.region else _REGION,
                 trace=Trace.parse(request.headers.get("x-amzn-trace-id", "")), id=request_id,
-                as_json=wire is awsjson)
+                sender=sender_of(request), as_json=wire is awsjson)
             heard.result = result
             if spec.events_out:
                 plain = {name: value for name, value in result.items() if name not in spec.events_out}

@@ -74,7 +74,7 @@ class Lines:
     async def _who(self, request: Request, service: str) -> tuple[Principal, str]:
         signed = sigv4.claim_of(request)
         if signed is None:
-            return await self._authenticator.principal_of(request, None, service), _REGION
+            return await self._authenticator.principal_of(request, None, service, asks=True), _REGION
         shown = request
         if signed.presigned:
             parts = request.query.split("&")

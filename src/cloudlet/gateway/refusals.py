@@ -107,6 +107,10 @@ class AccessDenied(AwsError):
     status = 403
 
 
+class InvalidArgument(AwsError):
+    """Invalid Argument"""
+
+
 class InvalidRequest(AwsError):
     """The request is not valid."""
 

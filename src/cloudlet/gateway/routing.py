@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from ..errors import UnknownOperationException
 from ..identity.signature import Signed
 from ..kernel import Services
+from ..kernel.sender import Sender
 from ..wire import protocols
 from ..wire.http import Request
 
@@ -101,6 +102,12 @@ def with_bucket_in_path(request: Request) -> Request:
     if match:
         request.path = f"/{match['bucket']}{request.path}"
     return request
+
+
+def sender_of(request: Request) -> Sender:
+    """How the request came in, for policies that ask."""
+    said = request.headers.get
+    return Sender(request.peer, said("referer", ""), said("user-agent", ""))
 
 
 def _action(request: Request) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from ..identity import ANONYMOUS
 from ..kernel import Kernel, Service
 from ..telemetry import Trace
 from ..wire.http import Request, Response
+from .routing import sender_of
 
 PREFIX = "/_site/"
 Visit = Callable[[Request], Awaitable[Response]]
@@ -59,7 +60,8 @@ class Sites:
         tracer, now_ms = self._kernel.tracer, self._kernel.clock.now_ms()
         trace = Trace.parse(request.headers.get("x-amzn-trace-id", "")) or tracer.begin(now_ms)
         span = tracer.span(trace, f"{request.method} {request.path}", "", "")
-        call = self._kernel.conversation(ANONYMOUS, service, trace=Trace(span.trace, span.id, trace.sampled))
+        call = self._kernel.conversation(ANONYMOUS, service, trace=Trace(span.trace, span.id, trace.sampled),
+                                         sender=sender_of(request))
         response = await site(call, name, request)
         tracer.end(span, str(response.status) if response.status >= 500 else "")
         return response

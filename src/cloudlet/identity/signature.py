@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 
 from ..wire.http import Request
-from .presigned import ALGORITHM as OLD_ALGORITHM
+from .sigv2 import ALGORITHM as OLD_ALGORITHM
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -25,6 +25,7 @@ AUTHORITY = ":authority"  # HTTP/2's name for the host, which is where a request
 EMPTY = hashlib.sha256(b"").hexdigest()
 _HEADER = re.compile(
     r"(AWS4-[A-Z0-9-]+)\s+Credential=([^,\s]*),?\s*SignedHeaders=([^,\s]*),?\s*Signature=([^,\s]*)")
+_OLD_HEADER = re.compile(r"AWS ([^\s:]+):(\S+)")
 _UNRESERVED = "-_.~"
 _SPACES = re.compile(r" {2,}")
 
@@ -55,7 +56,7 @@ def claim_of(request: Request) -> Signed | None:
     if header:
         match = _HEADER.match(header)
         if not match:
-            return None
+            return _old_header(header, request)
         algorithm, credential, headers, signature = match.groups()
         token = request.headers.get("x-amz-security-token", "")
         return _signed(credential, headers, signature, token, False, algorithm)
@@ -65,6 +66,15 @@ def claim_of(request: Request) -> Signed | None:
     return _signed(fields["X-Amz-Credential"], fields.get("X-Amz-SignedHeaders", ""),
                    fields.get("X-Amz-Signature", ""), fields.get("X-Amz-Security-Token", ""), True,
                    fields.get("X-Amz-Algorithm", ""))
+
+
+def _old_header(header: str, request: Request) -> Signed | None:
+    """The claim of a header of S3's old kind."""
+    match = _OLD_HEADER.fullmatch(header)
+    if not match:
+        return None
+    return Signed(match[1], "", "", "", signature=match[2], algorithm=OLD_ALGORITHM,
+                  token=request.headers.get("x-amz-security-token", ""))
 
 
 def _old_claim_of(request: Request) -> Signed | None:

@@ -14,6 +14,7 @@ from ..identity import Principal
 from ..ids import Ids
 from ..store import StoreError, Transaction
 from ..telemetry import Outcome, Sighting, Trace
+from .sender import Sender
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -24,15 +25,16 @@ T = TypeVar("T")
 class Call:
     """A request inside its transaction; also the scope that tables, logs and agendas take."""
 
-    __slots__ = ("account", "as_json", "id", "kernel", "now_ms", "principal", "region", "seen", "service",
-                 "trace", "tx")
+    __slots__ = ("account", "as_json", "id", "kernel", "now_ms", "principal", "region", "seen", "sender",
+                 "service", "trace", "tx")
 
     def __init__(self, kernel: "Kernel", tx: Transaction, principal: Principal, service: str, account: str,
-                 region: str, id: str, now_ms: int, trace: Trace, seen: list[Sighting], *,
-                 as_json: bool = False) -> None:
+                 region: str, id: str, now_ms: int, trace: Trace, seen: list[Sighting],
+                 sender: Sender | None = None, *, as_json: bool = False) -> None:
         self.kernel, self.tx, self.principal, self.service = kernel, tx, principal, service
         self.account, self.region, self.id, self.now_ms, self.trace = account, region, id, now_ms, trace
         self.seen = seen  # kept by the kernel, once the transaction is committed
+        self.sender = sender
         self.as_json = as_json  # the answer will be JSON: what is JSON already may stand in it as msgspec.Raw
 
     @property
@@ -66,18 +68,20 @@ class Call:
         """The same transaction, seen from another account, region or service."""
         return Call(self.kernel, self.tx, principal or self.principal, service or self.service,
                     account or self.account, region or self.region, self.id, self.now_ms, self.trace,
-                    self.seen, as_json=self.as_json)
+                    self.seen, self.sender, as_json=self.as_json)
 
 
 class Conversation:
     """A request that may wait. Decide in short transactions, and wait outside them."""
 
-    __slots__ = ("_generation", "account", "id", "kernel", "principal", "region", "service", "trace")
+    __slots__ = ("_generation", "account", "id", "kernel", "principal", "region", "sender", "service",
+                 "trace")
 
     def __init__(self, kernel: "Kernel", principal: Principal, service: str, account: str, region: str,
-                 id: str, trace: Trace) -> None:
+                 id: str, trace: Trace, sender: Sender | None = None) -> None:
         self.kernel, self.principal, self.service = kernel, principal, service
         self.account, self.region, self.id, self.trace = account, region, id, trace
+        self.sender = sender
         self._generation = kernel.generation
 
     @property
@@ -115,6 +119,7 @@ class Conversation:
                     now_ms,
                     self.trace,
                     seen,
+                    self.sender,
                 )
             )
         )
@@ -132,13 +137,14 @@ class Conversation:
         self._check()
         return await self.kernel.invoke(
             as_principal or self.principal, service, operation, params, account=account or self.account,
-            region=region or self.region, trace=self.trace)
+            region=region or self.region, trace=self.trace,
+            sender=self.sender if as_principal is None else None)
 
     def elsewhere(self, *, account: str = "", region: str = "", service: str = "",
                   principal: Principal | None = None) -> "Conversation":
         """The same request, seen from another account, region or service."""
         there = Conversation(self.kernel, principal or self.principal, service or self.service,
-                             account or self.account, region or self.region, self.id, self.trace)
+                             account or self.account, region or self.region, self.id, self.trace, self.sender)
         there._generation = self._generation
         return there
 

@@ -4,11 +4,15 @@ IAM and STS write here and the gateway reads, at every request; so what was read
 until the bell says that something changed.
 """
 
+import string
+
 import msgspec
 
-from ..identity import Principal
+from ..identity import Principal, root
+from ..ids import BASE32, Ids
 from ..store import Scope, Store, Table, Transaction
 
+SECRET = string.ascii_letters + string.digits + "+/"  # what a secret is made of
 _BELL = "credentials"
 _MOST = 10_000
 _NOTED_EVERY_MS = 60_000  # how exactly the last use of a key is known
@@ -44,7 +48,14 @@ class LastUse(msgspec.Struct):
     region: str
 
 
+class RootKey(msgspec.Struct):
+    """Which key is an account's own."""
+
+    access_key: str
+
+
 _credentials = Table("credentials", Credential, reach="global")
+_root_keys = Table("credentials.root", RootKey, reach="global")
 _uses = Table("credentials.used", LastUse, reach="global")
 
 
@@ -71,6 +82,27 @@ def get(scope: Scope, access_key: str) -> Credential | None:
 def last_use(scope: Scope, of: str) -> LastUse | None:
     """When the key, or the role with that ARN, was last used, to the minute; None if it never was."""
     return _uses.get(scope, of)
+
+
+def root_key(tx: Transaction, ids: Ids, account: str) -> Credential:
+    """The key of an account itself; it is made when it is first asked for, as one that no user has."""
+    scope = _Global(tx)
+    known = _root_keys.get(scope, account)
+    found = _credentials.get(scope, known.access_key) if known else None
+    return found if found is not None and found.active else new_root_key(tx, ids, account)
+
+
+def new_root_key(tx: Transaction, ids: Ids, account: str) -> Credential:
+    """Another key of an account itself; the one it had is no more."""
+    scope = _Global(tx)
+    known = _root_keys.get(scope, account)
+    if known:
+        forget(scope, known.access_key)
+    access_key = "AKIA" + ids.text(16, BASE32)
+    found = Credential(access_key, ids.text(40, SECRET), root(account, access_key))
+    _root_keys.put(scope, account, record=RootKey(access_key))
+    save(scope, found)
+    return found
 
 
 class Keyring:

@@ -9,4 +9,5 @@ class Front(msgspec.Struct, frozen=True):
     body: int = 72 << 20  # bytes of a body that is read whole: a 50 MB zip file in base64, and some
     head: int = 64 << 10  # bytes of the request line and the headers
     compressed: int | None = None  # bytes from which an answer is compressed, for a client that takes it
+    unsigned: frozenset[str] = frozenset()  # operations that may be nobody's; "*": it decides for itself
     server: str = ""  # what the Server header says, if there is one

@@ -20,6 +20,7 @@ from ..store.api import FREE_SPACE, FULL
 from ..telemetry import Sighting, Sightings, Trace, Tracer
 from .call import Call, Conversation
 from .faults import Faults
+from .sender import Sender
 from .service import Operation
 from .services import Services
 
@@ -45,6 +46,7 @@ class Invocation(msgspec.Struct):
     stall_ms: int = 0  # and on the machine's
     lost: AwsError | None = None  # what is answered once the work is done
     spared: bool = False  # from faults: the cloudlet does it for itself
+    sender: Sender | None = None
     as_json: bool = False  # see :class:`Call`
 
 
@@ -76,7 +78,8 @@ class Kernel:
 
     async def invoke(self, principal: Principal, service: str, operation: str, params: dict[str, Any], *,
                      account: str = "", region: str = "us-east-1", trace: Trace | None = None,
-                     id: str = "", spared: bool = False, as_json: bool = False) -> dict[str, Any]:
+                     id: str = "", spared: bool = False, sender: Sender | None = None,
+                     as_json: bool = False) -> dict[str, Any]:
         """Serve ``operation`` with AWS's own parameters; an :class:`AwsError` says why not.
 
         No fault rule strikes what is ``spared``: what the cloudlet does for itself. Who is going to write the
@@ -85,7 +88,7 @@ class Kernel:
         now_ms = self.clock.now_ms()
         call = Invocation(principal, service, operation, params, account or principal.account, region,
                           id or self.ids.uuid(), now_ms, trace or self.tracer.begin(now_ms), spared=spared,
-                          as_json=as_json)
+                          sender=sender, as_json=as_json)
         finishes = self._enter(call)
         try:
             if call.delay_ms or call.stall_ms:
@@ -121,7 +124,8 @@ class Kernel:
                account: str, region: str) -> dict[str, Any]:
         """Serve an operation inside the transaction of another."""
         call = Invocation(principal, service, operation, params, account, region, self.ids.uuid(),
-                          outer.now_ms, outer.trace)
+                          outer.now_ms, outer.trace,
+                          sender=outer.sender if principal is outer.principal else None)
         finishes = self._enter(call)
         try:
             found, arguments = self._admit(call)
@@ -142,11 +146,12 @@ class Kernel:
         account: str = "",
         region: str = "us-east-1",
         trace: Trace | None = None,
+        sender: Sender | None = None,
     ) -> Conversation:
         """For what is no operation and may wait: a site, a poller, a task."""
         now_ms = self.clock.now_ms()
         return Conversation(self, principal, service, account or principal.account, region, self.ids.uuid(),
-                            trace or self.tracer.begin(now_ms))
+                            trace or self.tracer.begin(now_ms), sender)
 
     async def _delay(self, call: Invocation) -> None:
         await asyncio.sleep(call.stall_ms / 1000)
@@ -197,9 +202,9 @@ class Kernel:
 
     def _call(self, call: Invocation, tx: Transaction, seen: list[Sighting]) -> Call:
         return Call(self, tx, call.principal, call.service, call.account, call.region, call.id, call.now_ms,
-                    call.trace, seen, as_json=call.as_json)
+                    call.trace, seen, call.sender, as_json=call.as_json)
 
     def _conversation(self, call: Invocation) -> Conversation:
         return Conversation(
-            self, call.principal, call.service, call.account, call.region, call.id, call.trace
+            self, call.principal, call.service, call.account, call.region, call.id, call.trace, call.sender
         )

@@ -64,8 +64,8 @@ def judge(call: Call, action: str, resource: str, policy: str,
     if call.principal.kind == "service" and not more and not _asks_for_time(policy):
         return _always(call.principal, action, resource, policy, call.account)
     own = policies_of(call.kernel.services, call.tx, call.principal)
-    ask = Ask(call.principal, action, resource, context_of(call.principal, own, call.now_ms, more),
-              call.account)
+    context = context_of(call.principal, own, call.now_ms, {**sent(call), **more})
+    ask = Ask(call.principal, action, resource, context, call.account)
     of_resource = Policy("policy", compiled(policy), "Resource Policy") if policy else None
     return Verdict(ask, evaluate(ask, own, of_resource))
 
@@ -100,6 +100,11 @@ def policies_of(services: Services, tx: Transaction, principal: Principal) -> Po
     context = (("sts:sourceidentity", session.source_identity),) if session.source_identity else ()
     return msgspec.structs.replace(found, session=limits, tags=(*found.tags, *session.tags.items()),
                                    context=context)
+
+
+def sent(call: Call) -> dict[str, tuple[str, ...]]:
+    """The condition keys that the sender of a request answers for; a service of the cloud has none."""
+    return call.sender.conditions() if call.sender and call.principal.kind != "service" else {}
 
 
 def context_of(principal: Principal, policies: Policies, now_ms: int,

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from typing import Any
+from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element, SubElement
 
 from ..errors import AwsError, SerializationException
@@ -24,6 +25,8 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
         except SerializationException as error:
             raise (unreadable("body", str(error)) if unreadable else error) from None
 
+    if unreadable and "%" in request.path and not _is_text(request.path):
+        raise unreadable("path", "The path is not UTF-8.")
     if spec.service.dialect.headers:
         spec.service.dialect.headers(spec.name, request.headers)
     try:
@@ -35,6 +38,15 @@ def parse(request: Request, spec: OperationModel) -> dict[str, Any]:
         return rest.parse(request, spec, body)
     except SerializationException as error:
         raise (unreadable("request", str(error)) if unreadable else error) from None
+
+
+def _is_text(path: str) -> bool:
+    """Whether what is quoted in a path is UTF-8."""
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_intact(request: Request) -> bool:

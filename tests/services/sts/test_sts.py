@@ -95,6 +95,23 @@ def test_an_external_id_is_asked_for(cloudlet):
     sts.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="secret-7")
 
 
+@pytest.mark.parametrize(("condition", "may"), [
+    ({"IpAddress": {"aws:SourceIp": "127.0.0.1"}}, True),
+    ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, False),
+    ({"StringLike": {"aws:UserAgent": "Boto3/*"}}, True),
+    ({"StringLike": {"aws:UserAgent": "curl/*"}}, False)])
+def test_a_role_may_ask_where_a_request_comes_from(cloudlet, condition, may):
+    document = json.loads(trust(AWS="*"))
+    document["Statement"][0]["Condition"] = condition
+    arn = role(cloudlet, f"from-{abs(hash(str(condition)))}", json.dumps(document))
+    sts = cloudlet.client("sts")
+    if may:
+        sts.assume_role(RoleArn=arn, RoleSessionName="me")
+    else:
+        with refused("AccessDenied"):
+            sts.assume_role(RoleArn=arn, RoleSessionName="me")
+
+
 def test_a_session_lasts_as_long_as_its_role_allows(cloudlet):
     arn = role(cloudlet, "short", trust(AWS="000000000000"))
     with refused("ValidationError", "exceeds the MaxSessionDuration set for this role"):

@@ -12,8 +12,6 @@ from .errors import LimitExceededException, NoSuchEntityException
 from .records import AccessKey, User, access_keys, arn_of, identifier, key_of, save, users
 from .service import iam
 
-_SECRET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
 
 @iam.operation
 def create_access_key(call: Call, user_name: str | None = None) -> dict[str, Any]:
@@ -23,7 +21,7 @@ def create_access_key(call: Call, user_name: str | None = None) -> dict[str, Any
         raise LimitExceededException(
             f"Cannot exceed quota for AccessKeysPerUser: {limits.ACCESS_KEYS_PER_USER}")
     key = AccessKey("AKIA" + identifier(call.ids, call.account), key_of(user.name), call.now_ms // 1000)
-    secret = call.ids.text(40, _SECRET)
+    secret = call.ids.text(40, credentials.SECRET)
     access_keys.put(call, key.id, record=key)
     user.keys.append(key.id)
     save(call, user)

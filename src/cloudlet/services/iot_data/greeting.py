@@ -1,8 +1,9 @@
 """CONNECT: who a client is, and what session it has.
 
 Without a signature a user name is an access key and the password its secret, as at the gateway: a key that
-IAM or STS made must show its secret, any other is taken at its word. A client without a user name, as one
-with a certificate would be, is the default account's; it is let in from this machine only. What stands behind
+IAM or STS made must show its secret, any other is a stranger's, who is believed or not. A client without a
+user name, as one with a certificate would be, is the default account's; it is let in from this machine only,
+and not where no stranger is believed. What stands behind
 ``?`` in a user name are fields, as AWS's SDKs send them; ``region`` says which one is meant.
 """
 
@@ -16,13 +17,12 @@ import mqtt5
 from ...errors import AwsError
 from ...fabric.topics import is_topic
 from ...identity import ANONYMOUS, Principal, root
-from ...kernel import Conversation, credentials
+from ...kernel import Conversation, credentials, strangers
 from ...wire.lines import Line
 from . import limits, publishing
 from .packets import V5
 from .records import Message, Publisher, Session, Will
 
-_ACCOUNT = "000000000000"
 _REGION = "us-east-1"
 Code = mqtt5.ConnAckReasonCode
 
@@ -42,13 +42,15 @@ async def place_of(call: Conversation, packet: Any, line: Line) -> Conversation:
     if call.principal is not ANONYMOUS:  # it has signed
         return call.elsewhere(region=region)
     if not name:
-        if not ip_address(line.peer[0]).is_loopback:
+        if not strangers.are_believed(call.kernel) or not ip_address(line.peer[0]).is_loopback:
             raise NotWelcome(Code.NOT_AUTHORIZED, "Clients from elsewhere must say who they are.")
-        return call.elsewhere(account=_ACCOUNT, region=region, principal=root(_ACCOUNT))
+        return _as(call, root(strangers.DEFAULT_ACCOUNT), region)
     found = await call.transact(lambda inner: credentials.get(inner, name))
     if found is None:
-        account = name if len(name) == 12 and name.isdigit() else _ACCOUNT
-        return call.elsewhere(account=account, region=region, principal=root(account, name))
+        stranger = strangers.principal_of(call.kernel, name)
+        if stranger is None:
+            raise NotWelcome(Code.BAD_USER_NAME_OR_PASSWORD, "The user name or password is wrong.")
+        return _as(call, stranger, region)
     right = hmac.compare_digest((packet.password or b""), found.secret.encode())
     over = found.expires_ms and found.expires_ms <= call.now_ms
     if not right or not found.active or over or found.token:

@@ -10,7 +10,7 @@ from ...fabric.targets import deliver
 from ...identity.evaluation import Ask, Policy, evaluate
 from ...identity.policy import compiled
 from ...kernel import Call
-from ...kernel.permissions import context_of, policies_of
+from ...kernel.permissions import context_of, policies_of, sent
 from .errors import AccessDeniedException, InvalidParameterException
 from .forwarding import delivery, destination_of
 from .records import Subscription
@@ -81,7 +81,7 @@ def _check_destination(call: Call, arn: Arn) -> None:
         raise InvalidParameterException("destinationArn does not exist")
     own = policies_of(call.kernel.services, call.tx, call.principal)
     ask = Ask(call.principal, "logs:PutSubscriptionFilter", str(arn),
-              context_of(call.principal, own, call.now_ms, {}), arn.account)
+              context_of(call.principal, own, call.now_ms, sent(call)), arn.account)
     policy = Policy("destination", compiled(found.policy), "Destination policy") if found.policy else None
     decision = evaluate(ask, own, policy)
     if policy is None or not decision.allowed:

@@ -11,7 +11,7 @@ from typing import Any
 from ...identity import Principal
 from ...identity.evaluation import Policies
 from ...kernel import Call
-from ...kernel.permissions import context_of
+from ...kernel.permissions import context_of, sent
 from ...kernel.witnesses import Witnesses
 from . import acls, blocks, errors, policies
 from .nouns import LOGGING, Bucket, Object, configuration
@@ -134,7 +134,7 @@ def _passes(call: Call, bucket: Bucket, point: Point, action: str, key: str | No
 
 def _known(call: Call, bucket: Bucket, obj: Object | None, conditions: Mapping[str, Any]) -> dict[str, Any]:
     """What policies may ask about the request."""
-    known: dict[str, Any] = context_of(call.principal, Policies(), call.now_ms, {}) | dict(conditions)
+    known: dict[str, Any] = context_of(call.principal, Policies(), call.now_ms, sent(call)) | dict(conditions)
     del known["aws:securetransport"]  # a policy that wants TLS would deny everything here
     if obj is not None:
         known |= {f"s3:ExistingObjectTag/{name}": value for name, value in obj.tags.items()}

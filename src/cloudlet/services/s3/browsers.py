@@ -85,7 +85,7 @@ async def _upload(call: Conversation, bucket: str, request: Request, heard: Hear
                                      "please check "
                                      "the order of the fields.", ArgumentName="key", ArgumentValue="")
     key = fields["key"] = fields["key"].replace("${filename}", form.filename)
-    signer = await call.transact(lambda call: post_policy.signer_of(call, fields))
+    signer = await call.transact(lambda call: post_policy.signer_of(call, fields, request.guest))
     limits = post_policy.Limits()
     if "policy" in fields:
         limits = post_policy.check(fields["policy"], fields, bucket, call.now_ms)

@@ -8,7 +8,7 @@ import msgspec
 
 from ...errors import NotHonoured
 from ...kernel import Call
-from . import acls, blocks, encryption, errors, locks, tags
+from . import acls, blocks, encryption, errors, locks, tags, user_metadata
 from .encryption import Asked
 from .limits import METADATA_LIMIT
 from .nouns import Bucket, Object
@@ -97,7 +97,7 @@ def _headers(wish: Wish) -> dict[str, Any]:
 
 
 def _metadata(metadata: dict[str, str] | None) -> dict[str, str]:
-    found = {name.lower(): value for name, value in (metadata or {}).items()}
+    found = {name.lower(): user_metadata.understood(value) for name, value in (metadata or {}).items()}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in found.items())
     if size > METADATA_LIMIT:
         raise errors.MetadataTooLarge(MaxSizeAllowed=METADATA_LIMIT, Size=size)

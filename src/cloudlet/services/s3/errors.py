@@ -160,6 +160,10 @@ class InvalidDigest(AwsError):
     """The Content-MD5 you specified was invalid."""
 
 
+class InvalidURI(AwsError):
+    """Couldn't parse the specified URI."""
+
+
 class BadDigest(AwsError):
     """The Content-MD5 you specified did not match what we received."""
 

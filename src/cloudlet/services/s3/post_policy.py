@@ -13,18 +13,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ...identity import ANONYMOUS, Principal, root, signature
-from ...kernel import Call, credentials
+from ...identity import ANONYMOUS, Principal, signature
+from ...kernel import Call, credentials, strangers
 from . import errors
 
 _UNSIGNED = ("x-amz-signature", "signature", "awsaccesskeyid", "policy", "file", "x-amz-algorithm",
              "x-amz-credential", "x-amz-date", "x-amz-security-token")
-_ACCOUNT_DIGITS = 12
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")  # ISO 8601, in UTC
 
 
-def signer_of(call: Call, fields: Mapping[str, str]) -> Principal:
-    """Who signed the form's policy; nobody if it has none."""
+def signer_of(call: Call, fields: Mapping[str, str], guest: str | None) -> Principal:
+    """Who signed the form's policy; nobody if it has none. ``guest`` is as for other keys (``strangers``)."""
     text = fields.get("policy")
     if text is None:
         return ANONYMOUS
@@ -37,10 +36,14 @@ def signer_of(call: Call, fields: Mapping[str, str]) -> Principal:
                                      "specified, please "
                                      "check the order of the fields.", ArgumentName=missing, ArgumentValue="")
     credential = credentials.get(call, key)
-    if credential is None:  # a key nobody made is taken at its word, as everywhere
-        account = key if len(key) == _ACCOUNT_DIGITS and key.isdigit() else call.account
-        return root(account, key)
-    if not credential.active or (credential.expires_ms and credential.expires_ms <= call.now_ms):
+    if credential is None:
+        stranger = strangers.principal_of(call.kernel, key, guest)
+        if stranger is None:
+            raise errors.InvalidAccessKeyId(AWSAccessKeyId=key)
+        return stranger
+    token = fields.get("x-amz-security-token", "")
+    if (not credential.active or not hmac.compare_digest(token.encode(), credential.token.encode())
+            or (credential.expires_ms and credential.expires_ms <= call.now_ms)):
         raise errors.InvalidAccessKeyId(AWSAccessKeyId=key)
     if len(scope) == 5:
         wanted = signature.sign(signature.signing_key(credential.secret, scope[1], scope[2], scope[3]), text)

@@ -7,7 +7,7 @@ import msgspec
 
 from ...errors import AwsError
 from ...kernel import Call
-from . import access, bodies, conditions, encryption, errors, ranges, storage, versions
+from . import access, bodies, conditions, encryption, errors, ranges, storage, user_metadata, versions
 from .discarding import content_of
 from .encryption import CustomerKey
 from .lifecycle import expiration_of
@@ -185,7 +185,8 @@ def _described(call: Call, bucket: Bucket, key: str, obj: Object, pieces: list[P
     result: dict[str, Any] = {
         "AcceptRanges": "bytes", "LastModified": obj.modified_ms / 1000, "ContentLength": obj.size,
         "ETag": conditions.quoted(obj.etag), "ContentType": _DEFAULT_TYPE,
-        **encryption.shown(obj.envelope), **obj.headers, "Metadata": obj.metadata, **charged(call, bucket)}
+        **encryption.shown(obj.envelope), **obj.headers, **charged(call, bucket),
+        "Metadata": {name: user_metadata.sent(value) for name, value in obj.metadata.items()}}
     if part:
         result["ContentLength"] = part[1] - part[0]
         result["ContentRange"] = f"bytes {part[0]}-{part[1] - 1}/{obj.size}"

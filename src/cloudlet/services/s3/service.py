@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import AwsError
 from ...kernel import Service
+from ...kernel.front import Front
 from ...wire import validate
 from ...wire.model import Dialect, OperationModel
 from . import checksums, encryption, errors
@@ -67,12 +68,14 @@ def _status(operation: str, result: Mapping[str, Any]) -> int | None:
 
 def _unreadable(place: str, message: str) -> AwsError:
     """What S3 says of a value that can't be read."""
+    if place == "path":
+        return errors.InvalidURI()
     if place == "digest":
         return errors.BadDigest()
     return errors.MalformedXML() if place == "body" else errors.InvalidArgument(message)
 
 
-s3 = Service("s3", harmless=_HARMLESS, check=_check, dialect=Dialect(
+s3 = Service("s3", harmless=_HARMLESS, check=_check, front=Front(unsigned=frozenset("*")), dialect=Dialect(
     roots=_ROOTS, unwrapped=frozenset({"GetBucketLocation"}), namespace=NAMESPACE, bare_errors=True,
     request_id_header="x-amz-request-id", status=_status, unreadable=_unreadable,
     headers=encryption.check_headers, intact=checksums.check_document))

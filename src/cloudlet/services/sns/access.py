@@ -11,7 +11,7 @@ from ...identity import Principal, root
 from ...identity.evaluation import Policies
 from ...identity.policy import compiled
 from ...kernel import Call
-from ...kernel.permissions import context_of
+from ...kernel.permissions import context_of, sent
 from .errors import AuthorizationErrorException
 from .records import Topic, lookup
 
@@ -62,7 +62,7 @@ def _verdict(call: Call, topic: Topic, asker: Principal, action: str, known: dic
     more = {name.replace("_", ":", 1).lower(): (value,) for name, value in known.items() if value}
     if asker.kind not in ("service", "anonymous"):
         more["aws:sourceowner"] = (asker.account,)
-    context = context_of(asker, Policies(), call.now_ms, more)
+    context = context_of(asker, Policies(), call.now_ms, {**sent(call), **more})
     verdict = None
     for statement in compiled(topic.policy or default_policy(topic.arn, call.account)).statements:
         if (statement.principals and statement.principals.match(asker)

@@ -12,7 +12,7 @@ from ...identity.evaluation import Ask, Policy, evaluate
 from ...identity.policy import compiled
 from ...kernel import Call, credentials
 from ...kernel.credentials import Session
-from ...kernel.permissions import context_of, policies_of
+from ...kernel.permissions import context_of, policies_of, sent
 from . import limits, sessions
 from .errors import AccessDenied
 from .service import sts
@@ -91,7 +91,7 @@ def _admit(call: Call, role: Role, more: dict[str, tuple[str, ...]], *, tags: bo
     """Refuse whom the trust policy, or a policy of the caller's own, does not let in."""
     principal = call.principal
     own = policies_of(call.kernel.services, call.tx, principal)
-    context = context_of(principal, own, call.now_ms, more)
+    context = context_of(principal, own, call.now_ms, {**sent(call), **more})
     trust = Policy("trust", compiled(role.trust), "Role trust policy")
     actions = ["sts:AssumeRole"] + ["sts:TagSession"] * tags + ["sts:SetSourceIdentity"] * identified
     for action in actions:

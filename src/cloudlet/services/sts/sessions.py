@@ -12,7 +12,6 @@ from ...kernel.credentials import Credential, Session
 from . import limits
 from .errors import MalformedPolicyDocumentException, PackedPolicyTooLargeException
 
-_SECRET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _ACCOUNT_SHIFT = 7
 _PACKED_BYTES = 4096  # what AWS packs policies and tags into; its answer gives the share that was used
 
@@ -21,7 +20,7 @@ def issue(call: Call, principal: Principal, duration_s: int, session: Session | 
     """Credentials of ``principal`` for ``duration_s``; its key is told to the gateway."""
     key = access_key("ASIA", call, principal.account)
     mine = Principal(principal.account, principal.arn, principal.kind, principal.id, key, principal.role_arn)
-    secret = call.ids.text(40, _SECRET)
+    secret = call.ids.text(40, credentials.SECRET)
     token = "IQoJb3JpZ2luX2Vj" + base64.b64encode(call.ids.bytes(240)).decode()
     expires_ms = (call.now_ms // 1000 + duration_s) * 1000
     credentials.save(call, Credential(key, secret, mine, token, expires_ms, session=session))
