@@ -101,7 +101,7 @@ def test_v3_keeps_documents_in_tables(v3):
 
 @pytest.mark.parametrize("style", ["path", "host"])
 def test_v3_keeps_objects_with_the_bucket_in_the_path_and_in_the_host(v3, style):
-    assert v3["s3"][style] == {"body": "hello", "metadata": {"mine": "yes"}, "keys": ["a/b c+ü.txt"],
+    assert v3["s3"][style] == {"body": "hello", "metadata": {"mine": "yes"}, "keys": ["a/b c+ü😀.txt"],
                                "missing": "NoSuchKey", "unknown": "NotFound"}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
 
 from ..errors import AccessDeniedException, AwsError, InternalFailure, ServiceUnavailable
@@ -172,6 +173,8 @@ async def _dress(response: Response, request: Request, front: Front) -> None:
         encoding = chosen(request.headers.get("accept-encoding", ""))
         if encoding:
             await compress(response, encoding)
+    if front.crc32 and isinstance(response.body, bytes):
+        response.headers["x-amz-crc32"] = str(zlib.crc32(response.body))
 
 
 def account_of(principal: Principal) -> str:

@@ -11,3 +11,4 @@ class Front(msgspec.Struct, frozen=True):
     compressed: int | None = None  # bytes from which an answer is compressed, for a client that takes it
     unsigned: frozenset[str] = frozenset()  # operations that may be nobody's; "*": it decides for itself
     server: str = ""  # what the Server header says, if there is one
+    crc32: bool = False  # whether x-amz-crc32 says the checksum of the body as it is sent

@@ -41,6 +41,7 @@ class Dialect(msgspec.Struct, frozen=True):
     namespace: str = ""
     bare_errors: bool = False
     request_id_header: str = "x-amzn-requestid"
+    timestamps: str = "iso8601"  # how XML spells them where the model does not say; see write_timestamp
     # what a service that moved from forms to JSON lost in its model:
     names: dict[str, str] = {}  # "Shape.Member" (or .key, .value, .member): its name in forms and XML
     error_codes: dict[str, str] = {}  # an error's code on the wire

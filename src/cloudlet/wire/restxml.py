@@ -70,9 +70,9 @@ def render(result: dict[str, Any], spec: OperationModel, request_id: str) -> Res
         elif member.shape.item:
             item = member.shape.item
             for each in value:
-                xml.write(root, item.named or "member", each, item)
+                xml.write(root, item.named or "member", each, item, dialect.timestamps)
         else:
-            xml.write_members(root, value, member.shape, member)
+            xml.write_members(root, value, member.shape, member, dialect.timestamps)
         return xml.dump(root)
 
     response = rest.bind(result, spec, body, "application/xml")

@@ -41,14 +41,15 @@ def read_timestamp(value: str | int | float) -> datetime:
 
 
 def write_timestamp(value: Moment, form: str) -> str | int | float:
-    """``value`` as ``iso8601``, ``rfc822`` or ``unixTimestamp``."""
+    """``value`` as ``iso8601``, ``iso8601.000`` (always with milliseconds), ``rfc822``, ``unixTimestamp``."""
     if form == "unixTimestamp":
         seconds = value.timestamp() if isinstance(value, datetime) else float(value)
         return int(seconds) if seconds.is_integer() else seconds
     stamp = value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
     if form == "rfc822":
         return format_datetime(stamp, usegmt=True)
-    return stamp.isoformat(timespec="milliseconds" if stamp.microsecond else "seconds")[:-6] + "Z"
+    exact = stamp.microsecond or form == "iso8601.000"
+    return stamp.isoformat(timespec="milliseconds" if exact else "seconds")[:-6] + "Z"
 
 
 def read_text(text: str, member: Member) -> Any:

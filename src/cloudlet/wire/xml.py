@@ -27,8 +27,12 @@ def load(body: bytes) -> Element:
 
 
 def dump(root: Element) -> bytes:
-    """A document as bytes."""
-    return _HEAD + tostring(root)
+    """A document as bytes: in UTF-8, as not every client can read characters that are spelled as numbers.
+
+    Carriage returns are, as XML wants it: a bare one is read as a line feed.
+    """
+    text: bytes = tostring(root, "utf-8")
+    return _HEAD + text.replace(b"\r", b"&#13;")
 
 
 def read(node: Element, member: Member) -> Any:
@@ -69,28 +73,29 @@ def read_members(node: Element, shape: Shape) -> dict[str, Any]:
     return found
 
 
-def write(parent: Element, name: str, value: Any, member: Member) -> None:
+def write(parent: Element, name: str, value: Any, member: Member, timestamps: str = "iso8601") -> None:
     """Append ``value`` to ``parent`` under ``name``."""
     shape = member.shape
     if shape.type == "structure":
         node = SubElement(parent, name)
-        write_members(node, value, shape, member)
+        write_members(node, value, shape, member, timestamps)
     elif shape.type == "list" and shape.item:
         home = parent if member.flattened else SubElement(parent, name)
         wire = shape.item.named or (name if member.flattened else "member")
         for item in value:
-            write(home, wire, item, shape.item)
+            write(home, wire, item, shape.item, timestamps)
     elif shape.type == "map" and shape.key and shape.value:
         home = parent if member.flattened else SubElement(parent, name)
         for key, item in value.items():
             entry = SubElement(home, name if member.flattened else "entry")
-            write(entry, shape.key.named or "key", key, shape.key)
-            write(entry, shape.value.named or "value", item, shape.value)
+            write(entry, shape.key.named or "key", key, shape.key, timestamps)
+            write(entry, shape.value.named or "value", item, shape.value, timestamps)
     else:
-        SubElement(parent, name).text = speakable(write_text(value, member, "iso8601"))
+        SubElement(parent, name).text = speakable(write_text(value, member, timestamps))
 
 
-def write_members(node: Element, value: dict[str, Any], shape: Shape, place: Member | None = None) -> None:
+def write_members(node: Element, value: dict[str, Any], shape: Shape, place: Member | None = None,
+                  timestamps: str = "iso8601") -> None:
     """Append the members of a structure that belong to the body."""
     for name, item in value.items():
         member = shape.members[name]
@@ -101,7 +106,7 @@ def write_members(node: Element, value: dict[str, Any], shape: Shape, place: Mem
             space = (place and place.namespace) or shape.spec.get("xmlNamespace") or {}
             node.set(f"{{{space.get('uri', '')}}}{local}" if prefix else local, str(item))
         else:
-            write(node, member.wire, item, member)
+            write(node, member.wire, item, member, timestamps)
 
 
 def speakable(text: str) -> str:

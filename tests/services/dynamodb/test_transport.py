@@ -83,6 +83,17 @@ def test_an_answer_of_4_kb_is_packed_for_who_takes_it(post, make, ddb):
         assert post("GetItem", key, Accept_Encoding="identity")[1]["content-encoding"] is None
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_an_answer_says_the_checksum_of_what_is_sent(post, make, ddb, encoding):
+    """The SDK for Go holds every body against it, and takes a missing one for 0."""
+    table = make()
+    ddb.put_item(TableName=table, Item={"p": {"S": "x"}, "t": {"S": "z" * 5000}})
+    key = json.dumps({"TableName": table, "Key": {"p": {"S": "x"}}})
+    for operation, body in (("GetItem", key), ("NoSuchOperation", "{}")):
+        _, headers, answer = post(operation, body, Accept_Encoding=encoding)
+        assert int(headers["x-amz-crc32"]) == zlib.crc32(answer)
+
+
 @pytest.mark.parametrize(("accepted", "encoding"), [
     ("", None), ("identity", None), ("br, zstd", None), ("gzip", "gzip"), ("GZIP", "gzip"),
     ("gzip, deflate", "gzip"), ("deflate, gzip", "deflate"), ("gzip;q=0.5, deflate;q=0.8", "deflate"),

@@ -27,6 +27,15 @@ def test_names_are_global_and_belong_to_one_account(cloudlet, s3, bucket, refuse
         cloudlet.client("s3", key="000000000007").head_bucket(Bucket=bucket)
 
 
+def test_who_signs_for_a_region_that_is_none_is_told_which_to_use(cloudlet, s3, fetch):
+    status, _, body = fetch(f"{cloudlet.url}/signed-for-us", "PUT", authorization=(
+        "AWS4-HMAC-SHA256 Credential=test/20260101/US/s3/aws4_request, SignedHeaders=host, Signature=0"))
+    assert (status, b"<Code>AuthorizationHeaderMalformed</Code>" in body) == (400, True)
+    assert b"<Region>us-east-1</Region>" in body
+    cloudlet.client("s3", region="local").create_bucket(Bucket="signed-for-local")  # boto3 tries again
+    assert s3.get_bucket_location(Bucket="signed-for-local")["LocationConstraint"] is None
+
+
 def test_a_bucket_lies_in_the_region_it_was_made_in(cloudlet, refused):
     west = cloudlet.client("s3", region="eu-west-1")
     with refused("IllegalLocationConstraintException"):

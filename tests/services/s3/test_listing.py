@@ -68,3 +68,23 @@ def test_odd_limits_and_encodings_are_refused(s3, filled, fetch, cloudlet, refus
         s3.list_objects_v2(Bucket=filled, EncodingType="base64")
     with refused("InvalidArgument"):
         s3.list_objects_v2(Bucket=filled, ContinuationToken="!")
+
+
+def test_keys_are_shown_as_they_are_without_an_encoding(s3, bucket, fetch, cloudlet):
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    s3.put_object(Bucket=bucket, Key="\U0001f600 ü\r\n<&>")
+    body = fetch(f"{cloudlet.url}/{bucket}?list-type=2")[2]
+    assert "<Key>\U0001f600 ü&#13;\n&lt;&amp;&gt;</Key>".encode() in body
+
+
+def test_a_listing_shows_times_as_the_objects_themselves_do(s3, bucket, fetch, cloudlet):
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    s3.put_object(Bucket=bucket, Key="k")
+    listed, = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    versions = s3.list_object_versions(Bucket=bucket)["Versions"]
+    copied = s3.copy_object(Bucket=bucket, Key="k2", CopySource={"Bucket": bucket, "Key": "k"})
+    assert listed["LastModified"] == versions[0]["LastModified"] == s3.head_object(
+        Bucket=bucket, Key="k")["LastModified"]
+    assert copied["CopyObjectResult"]["LastModified"] == s3.head_object(
+        Bucket=bucket, Key="k2")["LastModified"]
+    assert b".000Z</LastModified>" in fetch(f"{cloudlet.url}/{bucket}")[2]

@@ -55,6 +55,12 @@ def test_a_message_goes_through_in_forms(post):
     assert texts(post("ListQueueTags", QueueUrl=url)[1], "Key") == ["a"]
 
 
+def test_carriage_returns_and_characters_of_every_plane_survive_xml(post):
+    url, = texts(post("CreateQueue", QueueName="lines")[1], "QueueUrl")
+    post("SendMessage", QueueUrl=url, MessageBody="one\r\ntwo\r\U0001f600")
+    assert texts(post("ReceiveMessage", QueueUrl=url)[1], "Body") == ["one\r\ntwo\r\U0001f600"]
+
+
 def test_batches_and_lists_are_flat(post):
     url, = texts(post("CreateQueue", QueueName="flat")[1], "QueueUrl")
     entries = {f"SendMessageBatchRequestEntry.{n}.{member}": value for n in (1, 2)

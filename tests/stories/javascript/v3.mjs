@@ -126,7 +126,7 @@ async function objects() {
   for (const forcePathStyle of [true, false]) {
     const s3 = new S3Client({ forcePathStyle });
     const Bucket = forcePathStyle ? 'js-v3-path' : 'js-v3-host',
-      Key = 'a/b c+ü.txt';
+      Key = 'a/b c+ü😀.txt';
     await s3.send(new CreateBucketCommand({ Bucket }));
     await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'hello', Metadata: { mine: 'yes' } }));
     const got = await s3.send(new GetObjectCommand({ Bucket, Key }));

@@ -72,4 +72,5 @@ def _check_whole(value: Any) -> None:
 
 
 dynamodb = Service("dynamodb", check=_check, front=Front(
-    body=limits.REQUEST_BYTES, head=limits.HEADER_BYTES, compressed=limits.COMPRESSED_BYTES, server="Server"))
+    body=limits.REQUEST_BYTES, head=limits.HEADER_BYTES, compressed=limits.COMPRESSED_BYTES, server="Server",
+    crc32=True))

@@ -106,7 +106,7 @@ def list_buckets(call: Call, max_buckets: int = BUCKETS_PAGE, continuation_token
         if len(found) == max_buckets:
             last = found[-1]["Name"]
             break
-        found.append({"Name": name, "CreationDate": entry.created_ms / 1000, "BucketRegion": entry.region,
+        found.append({"Name": name, "CreationDate": entry.created_ms // 1000, "BucketRegion": entry.region,
                       "BucketArn": f"arn:aws:s3:::{name}"})
     return {"Buckets": found, "Owner": owner(call.account), "Prefix": prefix or None,
             "ContinuationToken": last or None}
@@ -138,6 +138,10 @@ def _region(call: Call, configuration: dict[str, Any]) -> str:
     wanted = "eu-west-1" if wanted == "EU" else wanted
     if wanted and wanted not in _REGIONS:
         raise errors.InvalidLocationConstraint(LocationConstraint=wanted)
+    if call.region not in _REGIONS:
+        raise errors.AuthorizationHeaderMalformed(
+            f"The authorization header is malformed; the region '{call.region}' is wrong; "
+            f"expecting '{_HOME}'", Region=_HOME)
     if call.region == _HOME:
         if wanted == _HOME:
             raise errors.InvalidLocationConstraint(LocationConstraint=wanted)

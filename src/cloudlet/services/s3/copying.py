@@ -183,7 +183,7 @@ def _finish_part(prepare: Callable[[Call], tuple[Source, Upload, bytes | None]],
         return None
     etag = keep_part(call, upload, upload_id, number, received)
     shown = {checksums.member(received.algorithm): received.checksum} if upload.algorithm else {}
-    return {"CopyPartResult": {"ETag": conditions.quoted(etag), "LastModified": call.now_ms / 1000, **shown},
+    return {"CopyPartResult": {"ETag": conditions.quoted(etag), "LastModified": call.now_ms // 1000, **shown},
             "CopySourceVersionId": source.shown_version, **encryption.shown(upload.draft.envelope),
             **source.charged}
 
@@ -227,7 +227,7 @@ def _finish(call: Call, copy: Copy, source: Source, planned: Object,
         pieces = [new.piece] if new.piece.size >= 0 else pieces
     versions.put(call, found, raw, obj, pieces)
     notifications.emit(call, found, "s3:ObjectCreated:Copy", copy.key, obj)
-    result = {"ETag": conditions.quoted(obj.etag), "LastModified": obj.modified_ms / 1000, **obj.checksum}
+    result = {"ETag": conditions.quoted(obj.etag), "LastModified": obj.modified_ms // 1000, **obj.checksum}
     return {"CopyObjectResult": result, "CopySourceVersionId": source.shown_version,
             "VersionId": obj.version or None, **encryption.shown(obj.envelope), **source.charged,
             "SSEKMSEncryptionContext": obj.envelope.context or None if obj.envelope else None}

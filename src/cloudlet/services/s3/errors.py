@@ -127,6 +127,10 @@ class InvalidBucketName(AwsError):
     """The specified bucket is not valid."""
 
 
+class AuthorizationHeaderMalformed(AwsError):
+    """The authorization header is malformed"""
+
+
 class IllegalLocationConstraintException(AwsError):
     """The unspecified location constraint is incompatible for the region specific endpoint this
     request was sent to."""

@@ -128,7 +128,7 @@ def _passed(call: Call, bucket: Bucket, key: str, version: str | None) -> tuple[
 
 def _content(key: bytes, obj: Object, encode: Encode, *, with_owner: bool) -> dict[str, Any]:
     algorithms = [name.removeprefix("Checksum") for name in obj.checksum if name != "ChecksumType"]
-    return {"Key": encode(key.decode()), "LastModified": obj.modified_ms / 1000, "ETag": quoted(obj.etag),
+    return {"Key": encode(key.decode()), "LastModified": obj.modified_ms // 1000, "ETag": quoted(obj.etag),
             "ChecksumAlgorithm": algorithms, "ChecksumType": obj.checksum.get("ChecksumType"),
             "Size": obj.size,
             "StorageClass": obj.storage_class or "STANDARD", "Owner": owner(obj.owner) if with_owner
@@ -137,7 +137,7 @@ def _content(key: bytes, obj: Object, encode: Encode, *, with_owner: bool) -> di
 
 def _version(key: bytes, obj: Object, latest: bool, encode: Encode) -> dict[str, Any]:
     shown = {"Key": encode(key.decode()), "VersionId": obj.version or versions.NULL, "IsLatest": latest,
-             "LastModified": obj.modified_ms / 1000, "Owner": owner(obj.owner)}
+             "LastModified": obj.modified_ms // 1000, "Owner": owner(obj.owner)}
     return shown if obj.marker else shown | {
         "ETag": quoted(obj.etag), "Size": obj.size, "StorageClass": obj.storage_class or "STANDARD",
         "ChecksumAlgorithm": [name.removeprefix("Checksum") for name in obj.checksum

@@ -205,7 +205,7 @@ def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int
         encryption.key_of(call, upload.draft.envelope, customer, part=True)
     limit = min(max_parts, PAGE_LIMIT)
     page = list(parts.items(call, upload_id, after=(upload_id, part_number_marker), limit=limit + 1))
-    shown = [{"PartNumber": int(number), "LastModified": part.modified_ms / 1000, "Size": part.piece.size,
+    shown = [{"PartNumber": int(number), "LastModified": part.modified_ms // 1000, "Size": part.piece.size,
               "ETag": conditions.quoted(part.etag),
               **({checksums.member(upload.algorithm): part.piece.checksum} if upload.algorithm else {})}
              for (_, number), part in page[:limit]]
@@ -231,7 +231,7 @@ def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encodin
     after = begin(prefix, delimiter, key_marker, upload_id_marker or LAST)
     page = Page([Cursor(call, uploads, found.name, after)], prefix, delimiter, limit)
     shown = [{"Key": encode(row.key.decode()), "UploadId": row.rest[0],
-              "Initiated": row.record.started_ms / 1000,
+              "Initiated": row.record.started_ms // 1000,
               "StorageClass": row.record.draft.storage_class or "STANDARD",
               "Owner": owner(row.record.draft.owner),
               "Initiator": owner(row.record.initiator), "ChecksumAlgorithm": row.record.algorithm or None,

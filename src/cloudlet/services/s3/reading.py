@@ -115,7 +115,7 @@ def get_object_attributes(call: Call, bucket: str, key: str, object_attributes: 
     obj = find_object(call, found, key, version_id)
     encryption.key_of(call, obj.envelope, CustomerKey(sse_customer_algorithm, sse_customer_key,
                                                       sse_customer_key_md5))
-    result: dict[str, Any] = {"LastModified": obj.modified_ms / 1000, **charged(call, found)}
+    result: dict[str, Any] = {"LastModified": obj.modified_ms // 1000, **charged(call, found)}
     if obj.version or found.versioning:
         result["VersionId"] = versions.version_id(found, obj)
     if "ETag" in object_attributes:
@@ -183,7 +183,7 @@ def _described(call: Call, bucket: Bucket, key: str, obj: Object, pieces: list[P
                part_number: int | None, checksum_mode: str) -> dict[str, Any]:
     """All that an answer says of an object beside its bytes."""
     result: dict[str, Any] = {
-        "AcceptRanges": "bytes", "LastModified": obj.modified_ms / 1000, "ContentLength": obj.size,
+        "AcceptRanges": "bytes", "LastModified": obj.modified_ms // 1000, "ContentLength": obj.size,
         "ETag": conditions.quoted(obj.etag), "ContentType": _DEFAULT_TYPE,
         **encryption.shown(obj.envelope), **obj.headers, **charged(call, bucket),
         "Metadata": {name: user_metadata.sent(value) for name, value in obj.metadata.items()}}

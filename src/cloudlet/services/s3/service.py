@@ -77,5 +77,5 @@ def _unreadable(place: str, message: str) -> AwsError:
 
 s3 = Service("s3", harmless=_HARMLESS, check=_check, front=Front(unsigned=frozenset("*")), dialect=Dialect(
     roots=_ROOTS, unwrapped=frozenset({"GetBucketLocation"}), namespace=NAMESPACE, bare_errors=True,
-    request_id_header="x-amz-request-id", status=_status, unreadable=_unreadable,
+    request_id_header="x-amz-request-id", timestamps="iso8601.000", status=_status, unreadable=_unreadable,
     headers=encryption.check_headers, intact=checksums.check_document))
