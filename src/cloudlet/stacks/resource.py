@@ -29,6 +29,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
 
+from ..errors import AwsError
 from ..ids import Ids
 from ..kernel import Conversation
 
@@ -77,6 +78,26 @@ class This(msgspec.Struct):
 def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as most operations take them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+async def unclaimed(call: Conversation, this: This, name: str, service: str, find: str,
+                    **params: Any) -> None:
+    """Refuse to take over what is there by that ``name``: ``find`` is the operation that would find it.
+
+    For those types whose own operation gives back what there is instead of refusing to make it twice. A stack
+    that took it over would delete it, when it is rolled back, from whoever had it.
+    """
+    if this.resumed:  # it may be what an earlier attempt made
+        return
+    try:
+        await call.invoke(service, find, **params)
+    except AwsError:
+        return
+    raise AlreadyExists(f"Resource of type '{this.type}' with identifier '{name}' already exists.")
+
+
+class AlreadyExists(AwsError):
+    """The resource already exists."""
 
 
 def _suffix_of(token: str) -> str:

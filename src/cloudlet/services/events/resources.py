@@ -9,7 +9,7 @@ import msgspec
 
 from ...errors import AwsError, ValidationException
 from ...kernel import Call, Conversation
-from ...stacks.resource import Physical, Tag, This, listed
+from ...stacks.resource import Physical, Tag, This, listed, unclaimed
 from .errors import ResourceAlreadyExistsException, ResourceNotFoundException
 from .service import events
 
@@ -135,7 +135,10 @@ class RuleResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """PutRule, PutTargets."""
-        return await call.transact(lambda inner: self._put(inner, this, self.name or this.name(call.ids), []))
+        name = self.name or this.name(call.ids)
+        await unclaimed(call, this, name, "events", "DescribeRule", Name=name,
+                        EventBusName=self.event_bus_name)
+        return await call.transact(lambda inner: self._put(inner, this, name, []))
 
     async def update(self, call: Conversation, this: This, old: "RuleResource") -> Physical:
         """PutRule again; targets that are gone are removed."""

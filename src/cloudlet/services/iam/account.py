@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ...kernel import Call
+from ...kernel import Call, accounts
 from ...store import Table
 from . import (
     attachments,
@@ -63,6 +63,7 @@ def create_account_alias(call: Call, account_alias: str) -> None:
         _release(call, str(key[0]))
     aliases.put(call, account_alias, record=Use("alias", account_alias))
     taken.put(call, account_alias, record=Use("account", call.account))
+    accounts.rename(call, account_alias)
 
 
 @iam.operation
@@ -71,6 +72,7 @@ def delete_account_alias(call: Call, account_alias: str) -> None:
     if aliases.get(call, account_alias) is None:
         raise NoSuchEntityException(f"The account alias {account_alias} cannot be found.")
     _release(call, account_alias)
+    accounts.rename(call, "")
 
 
 @iam.operation

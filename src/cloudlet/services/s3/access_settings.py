@@ -42,7 +42,7 @@ def get_bucket_acl(call: Call, bucket: str, expected_bucket_owner: str | None = 
     """Who is granted what on a bucket."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:GetBucketAcl")
-    return acls.document(found.grants, found.account)
+    return acls.document(call, found.grants, found.account)
 
 
 @s3.operation
@@ -77,7 +77,7 @@ def get_object_acl(call: Call, bucket: str, key: str, version_id: str | None = N
     """Who is granted what on an object."""
     found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     obj = find_object(call, found, key, version_id, action="s3:GetObjectAcl")
-    return acls.document(obj.grants, obj.owner) | charged(call, found)
+    return acls.document(call, obj.grants, obj.owner) | charged(call, found)
 
 
 @s3.operation

@@ -6,10 +6,11 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
 import re
 from typing import Any
 
+from ...kernel import Call
 from . import errors
 from .limits import GRANTS_LIMIT
 from .nouns import Bucket, Grant
-from .owners import canonical_id, is_canonical_id, owner
+from .owners import canonical_id, is_canonical_id, named, owner
 
 ALL = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
@@ -87,10 +88,11 @@ def of_document(policy: dict[str, Any]) -> list[Grant]:
     return grants
 
 
-def document(grants: list[Grant], account: str) -> dict[str, Any]:
+def document(call: Call, grants: list[Grant], account: str) -> dict[str, Any]:
     """Grants as an answer shows them."""
-    return {"Owner": owner(account), "Grants": [
-        {"Grantee": {"URI": who, "Type": "Group"} if who in _GROUPS else {"ID": who, "Type": "CanonicalUser"},
+    return {"Owner": owner(call, account), "Grants": [
+        {"Grantee": {"URI": who, "Type": "Group"} if who in _GROUPS else
+         {**named(call, who), "Type": "CanonicalUser"},
          "Permission": permission} for who, permission in grants]}
 
 

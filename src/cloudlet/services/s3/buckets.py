@@ -108,7 +108,7 @@ def list_buckets(call: Call, max_buckets: int = BUCKETS_PAGE, continuation_token
             break
         found.append({"Name": name, "CreationDate": entry.created_ms // 1000, "BucketRegion": entry.region,
                       "BucketArn": f"arn:aws:s3:::{name}"})
-    return {"Buckets": found, "Owner": owner(call.account), "Prefix": prefix or None,
+    return {"Buckets": found, "Owner": owner(call, call.account), "Prefix": prefix or None,
             "ContinuationToken": last or None}
 
 

@@ -11,10 +11,11 @@ from .conditions import quoted
 from .limits import PAGE_LIMIT
 from .names import check_key
 from .nouns import Bucket, Object, charged, find_bucket, nulls, objects, older
-from .owners import owner
+from .owners import Named, owners
 from .pages import LAST, Cursor, Page, begin, check_limit, encoder, shown_prefixes
 from .service import s3
 
+_By = Callable[[str], Named | None]  # an account, as an answer names it
 Encode = Callable[[str], str]
 
 
@@ -28,13 +29,14 @@ def list_objects_v2(call: Call, bucket: str, delimiter: str = "", encoding_type:
     marker = _marker_of(continuation_token) if continuation_token is not None else start_after or ""
     found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     page, encode = _objects(call, found, prefix, delimiter, marker, max_keys, encoding_type)
+    by = owners(call) if fetch_owner else _nobody
     return charged(call, found) | {
         "Name": found.name, "Prefix": encode(prefix), "Delimiter": encode(delimiter) if delimiter else None,
         "MaxKeys": min(max_keys, PAGE_LIMIT), "EncodingType": encoding_type, "IsTruncated": page.truncated,
         "KeyCount": len(page.rows) + len(page.prefixes), "ContinuationToken": continuation_token,
         "StartAfter": encode(start_after) if start_after is not None else None,
         "NextContinuationToken": base64.b64encode(page.last).decode() if page.truncated else None,
-        "Contents": [_content(row.key, row.record, encode, with_owner=fetch_owner) for row in page.rows],
+        "Contents": [_content(row.key, row.record, encode, by) for row in page.rows],
         "CommonPrefixes": shown_prefixes(page, encode)}
 
 
@@ -47,12 +49,13 @@ def list_objects(call: Call, bucket: str, delimiter: str = "", encoding_type: st
     """A page of the bucket's objects, in the first version's form."""
     found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     page, encode = _objects(call, found, prefix, delimiter, marker, max_keys, encoding_type)
+    by = owners(call)
     return charged(call, found) | {
         "Name": found.name, "Prefix": prefix, "Marker": encode(marker), "MaxKeys": min(max_keys, PAGE_LIMIT),
         "Delimiter": encode(delimiter) if delimiter else None, "EncodingType": encoding_type,
         "IsTruncated": page.truncated,
         "NextMarker": encode(page.last.decode()) if page.truncated and delimiter else None,
-        "Contents": [_content(row.key, row.record, encode, with_owner=True) for row in page.rows],
+        "Contents": [_content(row.key, row.record, encode, by) for row in page.rows],
         "CommonPrefixes": shown_prefixes(page, encode)}
 
 
@@ -74,9 +77,9 @@ def list_object_versions(call: Call, bucket: str, delimiter: str = "", encoding_
                  Cursor(call, older, found.name, begin(prefix, delimiter, key_marker, *passed))],
                 prefix, delimiter, min(max_keys, PAGE_LIMIT))
     shown: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
-    before = key_marker.encode() if version_id_marker else b""
+    before, by = key_marker.encode() if version_id_marker else b"", owners(call)
     for key, _, obj in page.rows:
-        shown[obj.marker].append(_version(key, obj, key != before, encode))
+        shown[obj.marker].append(_version(key, obj, key != before, encode, by))
         before = key
     last = page.rows[-1] if page.rows and page.truncated and page.rows[-1].key == page.last else None
     return charged(call, found) | {
@@ -126,18 +129,21 @@ def _passed(call: Call, bucket: Bucket, key: str, version: str | None) -> tuple[
     return (-versions.sequence_of(version),)
 
 
-def _content(key: bytes, obj: Object, encode: Encode, *, with_owner: bool) -> dict[str, Any]:
+def _content(key: bytes, obj: Object, encode: Encode, by: _By) -> dict[str, Any]:
     algorithms = [name.removeprefix("Checksum") for name in obj.checksum if name != "ChecksumType"]
     return {"Key": encode(key.decode()), "LastModified": obj.modified_ms // 1000, "ETag": quoted(obj.etag),
             "ChecksumAlgorithm": algorithms, "ChecksumType": obj.checksum.get("ChecksumType"),
             "Size": obj.size,
-            "StorageClass": obj.storage_class or "STANDARD", "Owner": owner(obj.owner) if with_owner
-            else None}
+            "StorageClass": obj.storage_class or "STANDARD", "Owner": by(obj.owner)}
 
 
-def _version(key: bytes, obj: Object, latest: bool, encode: Encode) -> dict[str, Any]:
+def _nobody(_: str) -> None:
+    """The owner where none is asked for."""
+
+
+def _version(key: bytes, obj: Object, latest: bool, encode: Encode, by: _By) -> dict[str, Any]:
     shown = {"Key": encode(key.decode()), "VersionId": obj.version or versions.NULL, "IsLatest": latest,
-             "LastModified": obj.modified_ms // 1000, "Owner": owner(obj.owner)}
+             "LastModified": obj.modified_ms // 1000, "Owner": by(obj.owner)}
     return shown if obj.marker else shown | {
         "ETag": quoted(obj.etag), "Size": obj.size, "StorageClass": obj.storage_class or "STANDARD",
         "ChecksumAlgorithm": [name.removeprefix("Checksum") for name in obj.checksum

@@ -20,7 +20,7 @@ from .lifecycle import expiration_of
 from .limits import PAGE_LIMIT, PART_MINIMUM, PARTS_LIMIT
 from .names import check_key
 from .nouns import Bucket, Object, Part, Upload, buckets, charged, find_bucket, objects, parts, uploads
-from .owners import owner
+from .owners import owner, owners
 from .pages import LAST, Cursor, Page, begin, check_limit, encoder, shown_prefixes
 from .service import s3
 
@@ -211,8 +211,9 @@ def list_parts(call: Call, bucket: str, key: str, upload_id: str, max_parts: int
              for (_, number), part in page[:limit]]
     return {"Bucket": found.name, "Key": key, "UploadId": upload_id, "PartNumberMarker": part_number_marker,
             "NextPartNumberMarker": shown[-1]["PartNumber"] if shown else 0, "MaxParts": limit,
-            "IsTruncated": len(page) > limit, "Parts": shown, "Initiator": owner(upload.initiator),
-            "Owner": owner(upload.draft.owner), "StorageClass": upload.draft.storage_class or "STANDARD",
+            "IsTruncated": len(page) > limit, "Parts": shown, "Initiator": owner(call, upload.initiator),
+            "Owner": owner(call, upload.draft.owner),
+            "StorageClass": upload.draft.storage_class or "STANDARD",
             "ChecksumAlgorithm": upload.algorithm or None, "ChecksumType": upload.checksum_type or None,
             **charged(call, found)}
 
@@ -230,11 +231,13 @@ def list_multipart_uploads(call: Call, bucket: str, delimiter: str = "", encodin
     encode, limit = encoder(encoding_type), min(max_uploads, PAGE_LIMIT)
     after = begin(prefix, delimiter, key_marker, upload_id_marker or LAST)
     page = Page([Cursor(call, uploads, found.name, after)], prefix, delimiter, limit)
+    shown_owner = owners(call)
     shown = [{"Key": encode(row.key.decode()), "UploadId": row.rest[0],
               "Initiated": row.record.started_ms // 1000,
               "StorageClass": row.record.draft.storage_class or "STANDARD",
-              "Owner": owner(row.record.draft.owner),
-              "Initiator": owner(row.record.initiator), "ChecksumAlgorithm": row.record.algorithm or None,
+              "Owner": shown_owner(row.record.draft.owner),
+              "Initiator": shown_owner(row.record.initiator),
+              "ChecksumAlgorithm": row.record.algorithm or None,
               "ChecksumType": row.record.checksum_type or None} for row in page.rows]
     last = page.rows[-1] if page.rows and page.rows[-1].key == page.last else None
     return {"Bucket": found.name, "KeyMarker": encode(key_marker), "UploadIdMarker": upload_id_marker,

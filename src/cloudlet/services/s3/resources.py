@@ -12,7 +12,7 @@ import msgspec
 from ...errors import AwsError
 from ...kernel import Conversation
 from ...kernel.place import Place
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, This, unclaimed
 from . import properties, replication_properties
 from .service import s3
 
@@ -49,7 +49,7 @@ class BucketResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True
         place: Json = {} if call.region == "us-east-1" else {
             "CreateBucketConfiguration": {"LocationConstraint": call.region}}
         if not (this.resumed and await _exists(call, name)):
-            await _refuse_known(call, name)
+            await unclaimed(call, this, name, "s3", "HeadBucket", Bucket=name)
             await call.invoke("s3", "CreateBucket", Bucket=name,
                               ObjectLockEnabledForBucket=self.object_lock_enabled,
                               **place)
@@ -165,21 +165,6 @@ async def _exists(call: Conversation, name: str) -> bool:
     except AwsError:
         return False
     return True
-
-
-async def _refuse_known(call: Conversation, name: str) -> None:
-    """A stack never takes over a bucket that there is, though S3 would let its owner create it again."""
-    if await _exists(call, name):
-        raise BucketTaken(f"{name} already exists")
-
-
-class BucketTaken(AwsError):
-    """The bucket already exists"""
-
-    @property
-    def code(self) -> str:
-        """As CloudFormation calls it."""
-        return "AlreadyExists"
 
 
 def _acl(name: str | None) -> str | None:

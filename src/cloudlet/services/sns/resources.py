@@ -7,7 +7,7 @@ import msgspec
 
 from ...arn import Arn
 from ...kernel import Conversation
-from ...stacks.resource import Physical, Tag, This, listed
+from ...stacks.resource import Physical, Tag, This, listed, unclaimed
 from .errors import NotFoundException
 from .service import sns
 
@@ -69,6 +69,7 @@ class TopicResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
         """Create the topic, and subscribe who is named with it."""
         name = self.topic_name or (this.name(call.ids, 251) + ".fifo" if self.fifo_topic
                                    else this.name(call.ids, 256))
+        await unclaimed(call, this, name, "sns", "GetTopicAttributes", TopicArn=call.arn(name, "sns"))
         attributes = self._attributes() | ({"FifoTopic": "true"} if self.fifo_topic else {})
         made = await call.invoke("sns", "CreateTopic", Name=name, Attributes=attributes,
                                  Tags=listed(this.all_tags(self.tags)))

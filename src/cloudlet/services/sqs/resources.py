@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...kernel import Conversation
-from ...stacks.resource import Physical, Tag, This
+from ...stacks.resource import Physical, Tag, This, unclaimed
 from .errors import InvalidParameterValueException, QueueDoesNotExist
 from .service import sqs
 
@@ -52,6 +52,7 @@ class QueueResource(msgspec.Struct, rename="pascal", forbid_unknown_fields=True)
     async def create(self, call: Conversation, this: This) -> Physical:
         """Create the queue."""
         name = self.queue_name or self._name(call, this)
+        await unclaimed(call, this, name, "sqs", "GetQueueUrl", QueueName=name)
         attributes = self._attributes()
         if self.fifo_queue:
             attributes["FifoQueue"] = "true"

@@ -9,7 +9,7 @@ import msgspec
 from ...errors import ValidationException
 from ...kernel import Conversation
 from ...stacks.document import load
-from ...stacks.resource import Physical, This
+from ...stacks.resource import Physical, This, unclaimed
 from .errors import ResourceNotFound, StateMachineDoesNotExist
 from .service import stepfunctions
 
@@ -88,6 +88,8 @@ class StateMachine(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateStateMachine."""
         name = self.state_machine_name or this.name(call.ids, 80)
+        await unclaimed(call, this, name, "stepfunctions", "DescribeStateMachine",
+                        stateMachineArn=call.arn(f"stateMachine:{name}", "states"))
         own = {key: value for key, value in this.tags.items() if not key.startswith("aws:")}
         tags = own | {tag.key: tag.value for tag in self.tags}
         made = await call.invoke(
@@ -149,6 +151,8 @@ class Activity(msgspec.Struct, rename="pascal", forbid_unknown_fields=True):
 
     async def create(self, call: Conversation, this: This) -> Physical:
         """CreateActivity."""
+        await unclaimed(call, this, self.name, "stepfunctions", "DescribeActivity",
+                        activityArn=call.arn(f"activity:{self.name}", "states"))
         more: Config = {}
         if self.encryption_configuration:
             more["encryptionConfiguration"] = _camel(self.encryption_configuration)
