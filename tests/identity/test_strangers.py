@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -282,7 +283,7 @@ def test_nothing_runs_with_a_role_that_is_not_here(cloudlet, root):
     functions = cloudlet.client("lambda", **root)
     with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
         functions.create_function(
-            FunctionName="roleless", Runtime="python3.12", Handler="app.handler",
+            FunctionName="roleless", Runtime=f"python3.{sys.version_info.minor}", Handler="app.handler",
             Role="arn:aws:iam::000000000000:role/none", Code={"ZipFile": packed.getvalue()})
 
 
