@@ -60,8 +60,36 @@ def test_a_public_policy_can_be_blocked(s3, bucket, refused):
 def test_an_enforced_owner_does_without_acls(s3, bucket, refused):
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={
         "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
+    owner = s3.list_buckets()["Owner"]["ID"]
+    for allowed in ({}, {"ACL": "bucket-owner-full-control"}, {"GrantFullControl": f'id="{owner}"'}):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", **allowed)
     with refused("AccessControlListNotSupported"):
         s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+    with refused("AccessControlListNotSupported"):
+        s3.put_object_acl(Bucket=bucket, Key="k", ACL="private")
+    with refused("AccessControlListNotSupported"):
+        s3.put_bucket_acl(Bucket=bucket, ACL="private")
+
+
+def test_what_is_private_to_somebody_else_is_no_acl_of_an_enforced_owner(cloudlet, s3, bucket, refused):
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={
+        "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": {
+        "Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}}))
+    other = cloudlet.client("s3", key="000000000073")
+    other.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="bucket-owner-full-control")
+    with refused("AccessControlListNotSupported"):
+        other.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="private")
+
+
+def test_a_template_may_say_private_of_a_bucket_without_acls(cloudlet, s3):
+    stacks = cloudlet.client("cloudformation")
+    stacks.create_stack(StackName="private", TemplateBody=json.dumps({"Resources": {"B": {
+        "Type": "AWS::S3::Bucket", "Properties": {
+            "BucketName": "private-and-enforced", "AccessControl": "Private",
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}}}}))
+    stacks.get_waiter("stack_create_complete").wait(StackName="private", WaiterConfig={"Delay": 0.1})
+    s3.head_bucket(Bucket="private-and-enforced")
 
 
 def test_a_page_of_another_origin_comes_in_by_the_bucket_s_rules(cloudlet, s3, bucket, fetch):

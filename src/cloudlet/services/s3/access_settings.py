@@ -23,7 +23,7 @@ def put_bucket_acl(call: Call, bucket: str, acl: str | None = None,
     """Set who is granted what on a bucket."""
     found = find_bucket(call, bucket, expected_bucket_owner)
     access.authorize(call, found, "s3:PutBucketAcl", **Wish(acl).conditions())
-    if found.acls_disabled and acl != "private":
+    if found.acls_disabled:
         raise errors.AccessControlListNotSupported
     wanted = acls.of_headers(acl, {"FULL_CONTROL": grant_full_control, "READ": grant_read,
                                    "WRITE": grant_write,
@@ -56,10 +56,10 @@ def put_object_acl(call: Call, bucket: str, key: str, acl: str | None = None,
     found = find_bucket(call, bucket, expected_bucket_owner, request_payer)
     wish = Wish(acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp)
     obj = find_object(call, found, key, version_id, action="s3:PutObjectAcl", **wish.conditions())
+    if found.acls_disabled:
+        raise errors.AccessControlListNotSupported
     wanted = grants(call, found, wish, obj.owner)
     if wanted is None:
-        if found.acls_disabled:
-            raise errors.AccessControlListNotSupported
         wanted = acls.of_document(_policy(access_control_policy))
         if acls.is_public(wanted) and blocks.blocked(call, found, "BlockPublicAcls"):
             raise errors.AccessDenied

@@ -76,8 +76,9 @@ def grants(call: Call, bucket: Bucket, wish: Wish, owner: str) -> list[tuple[str
     found = acls.of_headers(wish.acl, {"FULL_CONTROL": wish.grant_full_control, "READ": wish.grant_read,
                                        "READ_ACP": wish.grant_read_acp, "WRITE_ACP": wish.grant_write_acp},
                             owner, bucket)
-    if found and bucket.acls_disabled and wish.acl not in ("bucket-owner-full-control", "private"):
-        raise errors.AccessControlListNotSupported
+    if found and bucket.acls_disabled and wish.acl != "bucket-owner-full-control" and (
+            found != acls.private(bucket.account) or (wish.acl and call.account != bucket.account)):
+        raise errors.AccessControlListNotSupported  # to others "private" is a grant to themselves
     if found and acls.is_public(found) and blocks.blocked(call, bucket, "BlockPublicAcls"):
         raise errors.AccessDenied
     return found

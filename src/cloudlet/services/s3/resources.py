@@ -168,7 +168,7 @@ async def _exists(call: Conversation, name: str) -> bool:
 
 
 def _acl(name: str | None) -> str | None:
-    """``PublicRead`` is ``public-read``."""
-    if name is None:
+    """``PublicRead`` is ``public-read``; ``Private`` is what buckets are, also those without ACLs."""
+    if name in (None, "Private"):
         return None
     return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).removeprefix("-")
