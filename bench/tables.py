@@ -44,9 +44,9 @@ def _sizes(bench: Bench, cloud: Cloud) -> None:
     _scan(bench, cloud)
 
 
-def _requests(cloud: Cloud, size: int) -> dict[str, list[Recorded]]:
+def _requests(cloud: Cloud, size: int, name: str = "") -> dict[str, list[Recorded]]:
     """A table of that size, and what is asked of it."""
-    name = f"items{size}"
+    name = name or f"items{size}"
     queries, client = grow_table(cloud, size, name), cloud.client("dynamodb")
     asked = [item(n) for n in range(0, size, max(1, size // _ASKED))]
     return {
@@ -77,10 +77,10 @@ def _scan(bench: Bench, cloud: Cloud) -> None:
 
 def _hot(bench: Bench, cloud: Cloud) -> None:
     """One client's reads of many partitions, while others write as they can: to one partition, or to many."""
-    requests, client = _requests(cloud, _SMALL)["GetItem"], cloud.client("dynamodb")
+    requests, client = _requests(cloud, _SMALL, "company")["GetItem"], cloud.client("dynamodb")
     found: dict[str, Load] = {}
     for where, partitions in (("many partitions", 1_000), ("one partition", 1)):
-        crowd = [recorded(client, "put_item", TableName=f"items{_SMALL}",
+        crowd = [recorded(client, "put_item", TableName="company",
                           Item=item(0) | {"pk": {"S": f"crowd#{n % partitions}"}, "sk": {"N": str(n)}})
                  for n in range(1_000)]
         busy = threading.Thread(target=press, args=(cloud, crowd, _CROWD, bench.seconds + 1))

@@ -32,7 +32,7 @@ def pair(cloudlet, deploy):
             found = None
             for _ in range(40):
                 if moving:
-                    cloudlet.advance(moving)
+                    cloudlet.advance(moving, patience=0)
                 found = sqs.receive_message(QueueUrl=out, WaitTimeSeconds=1).get("Messages")
                 if found:
                     break
