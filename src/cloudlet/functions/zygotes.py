@@ -173,7 +173,12 @@ class Zygote:
         asyncio.get_running_loop().remove_reader(self._orders)
         self._orders.close()
         self._scratch.remove()
-        error = RuntimeError(f"The process that starts functions ended (exit status {self._process.poll()}). "
+        try:
+            status = self._process.wait(1)  # it closed its end of the socket, and is ending
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        error = RuntimeError(f"The process that starts functions ended (exit status {status}). "
                              "`cloudlet doctor` says what this machine can isolate.")
         if not self._ready.done():
             self._ready.set_exception(error)
